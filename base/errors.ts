@@ -1,0 +1,34 @@
+/**
+ * An infrastructure failure with a stable code, its cause, and the values that explain it. Expected outcomes are
+ * returned unions instead; what clients see is protocol/codes.ts.
+ */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  /** Stable, machine-readable, upper case: `STORE_UNAVAILABLE`, `KV_UNKNOWN_OUTCOME`. */
+  readonly code: string;
+  /** Expected and actual values, ids; never a secret and never a message body. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: string,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** The code of a Failure, the errno code of a system error, or `UNKNOWN`. */
+export function codeOf(error: unknown): string {
+  if (error instanceof Failure) return error.code;
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return "UNKNOWN";
+}
+
+/** One readable line for a log or a terminal. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
