@@ -61,10 +61,10 @@ export const commandSchemas = {
     desk: Type.Optional(id),
     meta: Type.Optional(Type.Unknown()),
   }),
-  /** Staff: creates a group conversation. */
+  /** Staff: creates a group of staff; the client invents `conv` (`g.` and 96 random bits), so that a repeat is harmless. */
   create: Type.Object({
     t: Type.Literal("create"),
-    ...numbered,
+    ...onConversation,
     title: short,
     members: Type.Array(id, { maxItems: limits.maxInvited }),
   }),
@@ -213,7 +213,7 @@ export type ServerFrame =
     }
   | {
       readonly t: "ack";
-      /** The target, or for `open` and `create` the conversation that it made or found. */
+      /** The target, or for `open` the conversation that it made or found. */
       readonly conv?: string;
       readonly p: string;
       readonly n: number;
