@@ -33,16 +33,19 @@ export type ConversationMessage =
     }
   /** From the robot: what it says to the message with number `question`; without text it does not know. */
   | { readonly kind: "answered"; readonly question: number; readonly text?: string }
-  /** From an agent's session: a slot is reserved under this assignment. */
+  /** From an agent's session: a slot is reserved under this assignment; `ticket` as in its offer. */
   | {
       readonly kind: "assign";
       readonly assignment: string;
+      readonly ticket: number;
       readonly agent: UserId;
       readonly desk: DeskId;
       readonly takeover: boolean;
     }
   /** From an agent's session: the agent is offline, the chat goes back to its desk. */
   | { readonly kind: "return"; readonly assignment: string; readonly agent: UserId }
+  /** From a desk: its queue is full, the wait with this ticket was not taken in; it is asked again later. */
+  | { readonly kind: "full"; readonly ticket: number }
   /** From the edge: this person has read up to `seq`, where `count` content events stood. */
   | { readonly kind: "read"; readonly by: Principal; readonly seq: number; readonly count: number };
 
@@ -50,14 +53,21 @@ export type ConversationMessage =
 export type SessionMessage =
   /** From the runtime: the number of attached devices changed (see Context.devices). */
   | { readonly kind: "devices" }
-  /** An ask from the edge at attach: replied with SessionDescription. */
-  | { readonly kind: "describe" }
+  /**
+   * An ask from the edge at attach: replied with SessionDescription. With `history` it describes all of a visitor's
+   * conversations, newest first, for the `list` of staff.
+   */
+  | { readonly kind: "describe"; readonly history?: boolean }
   /** From a visitor's conversation: it has ended; its channel is free again. */
   | { readonly kind: "closed"; readonly conv: ConversationId }
-  /** From a desk (or, for a takeover, a conversation): reserve a slot if capacity is left. */
+  /**
+   * From a desk (or, for a takeover, a conversation): reserve a slot if capacity is left. `ticket` is that of the wait
+   * which the offer ends (for a takeover, the conversation's count of takeovers): an assignment of another is refused.
+   */
   | {
       readonly kind: "offer";
       readonly assignment: string;
+      readonly ticket: number;
       readonly conv: ConversationId;
       readonly desk: DeskId;
       readonly takeover: boolean;
@@ -66,9 +76,14 @@ export type SessionMessage =
   | { readonly kind: "accepted"; readonly assignment: string; readonly conv: ConversationId }
   /** From the conversation: the assignment was refused, or is over; only this frees the slot. */
   | { readonly kind: "freed"; readonly assignment: string; readonly conv: ConversationId }
-  /** From a group: this person is a member, or is not any more. */
-  | { readonly kind: "joined"; readonly conv: ConversationId; readonly title: string }
-  | { readonly kind: "left"; readonly conv: ConversationId }
+  /** From a group: this person is a member, or is not any more. `change` is the group's count of both; a lower one is stale. */
+  | {
+      readonly kind: "joined";
+      readonly conv: ConversationId;
+      readonly title: string;
+      readonly change: number;
+    }
+  | { readonly kind: "left"; readonly conv: ConversationId; readonly change: number }
   /** Shows a frame on the attached devices. */
   | { readonly kind: "show"; readonly frame: ServerFrame };
 
@@ -91,15 +106,21 @@ export type DeskMessage =
     }
   /** From an agent's session: free slots now; a lower version is stale. */
   | { readonly kind: "capacity"; readonly agent: UserId; readonly free: number; readonly version: number }
-  /** From an agent's session: no slot for this offer. */
+  /** From an agent's session: no slot for this offer, at this version of its capacity. */
   | {
       readonly kind: "declined";
       readonly assignment: string;
       readonly agent: UserId;
       readonly conv: ConversationId;
+      readonly version: number;
     }
-  /** From a conversation: this assignment was refused by it, and it does not wait here. */
-  | { readonly kind: "void"; readonly assignment: string; readonly conv: ConversationId };
+  /** From a conversation: this assignment was refused by it; the wait with this ticket is over for good. */
+  | {
+      readonly kind: "void";
+      readonly assignment: string;
+      readonly conv: ConversationId;
+      readonly ticket: number;
+    };
 
 /** To a robot. */
 export type RobotMessage = {
