@@ -1,0 +1,84 @@
+import type { Log } from "../../base/log.ts";
+import type { LogEvent } from "../../protocol/events.ts";
+import type { Write } from "../../store/store.ts";
+import type { Address } from "../address.ts";
+import type { Effect, Need } from "../behavior.ts";
+import type { Directory } from "../directory.ts";
+import type { Message } from "../messages.ts";
+import type { CommandNumber } from "../producers.ts";
+import type { AskReply } from "./envelope.ts";
+import type { Mailbox } from "./nact.ts";
+
+/** One message on its way into an actor. */
+export interface Item {
+  readonly message: Message;
+  readonly command?: CommandNumber;
+  /** Called after the commit of what came of it, when the message is an obligation. */
+  readonly confirm?: () => void;
+  /** Answers a command or an ask. */
+  readonly respond?: (reply: AskReply) => void;
+  /** The stored id of the durable timer that fired. */
+  readonly timer?: string;
+  crashes?: number;
+}
+
+/** An activation as its host sees it. */
+export interface HostedEntity {
+  readonly key: string;
+  readonly address: Address;
+  /** Takes one message; false when the inbox is full. */
+  take(item: Item): boolean;
+  /** Lets out what waited for commits, or for the thaw. */
+  release(): void;
+  /** Whether it may be put to sleep: quiet since then, nothing waiting, nothing it would forget. */
+  asleepSince(time: number): boolean;
+  /** Ends it at once, drops what it held and gives its inbox back. */
+  stop(): Item[];
+}
+
+/** What an entity asks of its shard's host. */
+export interface EntityHost {
+  readonly epoch: number;
+  readonly directory: Directory;
+  readonly log: Log;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Wall time, for people. */
+  wall(): number;
+  newId(): string;
+  devicesOf(address: Address): number;
+  /** Number of the shard's last durable commit. */
+  committed(): number;
+  /** Whether durable outputs must wait. */
+  frozen(): boolean;
+  /** Starts the actor that holds the state. */
+  spawn<State>(key: string, state: State, run: (state: State) => State): Mailbox;
+  /**
+   * Fields and the log after the position that they contain, once commit `after` is durable; asks the store again until
+   * it answers. Undefined when the shard is not hosted any more.
+   */
+  loadEntity<State>(
+    key: string,
+    after: number,
+    restore: (fields: Readonly<Record<string, string>>) => { state: State; position: number },
+  ): Promise<{ state: State; events: readonly LogEvent[] } | undefined>;
+  /** Kept records (text or undefined) and memberships (boolean), in order. Undefined as above. */
+  loadNeeds(
+    key: string,
+    needs: readonly Need[],
+  ): Promise<readonly (string | boolean | undefined)[] | undefined>;
+  /** Puts writes into the shard's next commit and returns its number. */
+  write(entity: HostedEntity, writes: readonly Write[]): number;
+  /** Turns an effect into writes and outputs. */
+  perform(entity: HostedEntity, item: Item, effect: Effect, writes: Write[], outputs: (() => void)[]): void;
+  /** The entity holds outputs until a commit or a thaw. */
+  holding(entity: HostedEntity): void;
+  /** The commit that handled this timer is durable. */
+  timerDone(id: string): void;
+  /** Replaces a crashed activation by a new one that gets these messages. */
+  restart(entity: HostedEntity, items: readonly Item[], after: number): void;
+  /** This message is given up. */
+  deadLetter(key: string, item: Item): void;
+  /** The activation is over. */
+  forget(entity: HostedEntity): void;
+}

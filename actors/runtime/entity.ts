@@ -1,0 +1,290 @@
+/**
+ * One hosted actor. Role: keeps a bounded inbox before the nact mailbox, loads what the behaviour needs, runs it, and
+ * performs the effects in order. Boundary: the shard's host commits and sends; nact holds the state.
+ * Invariants: an output never overtakes the commits before it (no acknowledgement, push or read answer escapes early:
+ * NoLostAck, NoPhantom, RealtimeAppend); results of loads reach only the activation that asked; a message that crashes
+ * its actor three times becomes a dead letter.
+ */
+import { assert } from "../../base/assert.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { Write } from "../../store/store.ts";
+import { limits } from "../../protocol/limits.ts";
+import { encodeAddress, type Address } from "../address.ts";
+import type { Behavior, CommandAnswer, Context, Effect, Need } from "../behavior.ts";
+import { decodeRow, encodeRow, judge, remember, type ProducerRow } from "../producers.ts";
+import type { Mailbox } from "./nact.ts";
+import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
+
+interface Held {
+  readonly number: number;
+  readonly run: () => void;
+}
+
+const inboxMax = 1024;
+const messagesPerWake = 64;
+const cachedMax = 512;
+const maxCrashes = 3;
+
+/** One activation of one actor. */
+export class Entity<State> implements HostedEntity {
+  readonly key: string;
+  readonly address: Address;
+  readonly #behavior: Behavior<State>;
+  readonly #host: EntityHost;
+  #inbox: Item[] = [];
+  #mailbox: Mailbox | undefined;
+  #held: Held[] = [];
+  #lastWrite = 0;
+  #loading = false;
+  #stopped = false;
+  #restful = false;
+  #touched: number;
+  readonly #producers = new Map<string, ProducerRow | undefined>();
+  readonly #kept = new Map<string, string | undefined>();
+  readonly #members = new Map<string, boolean>();
+  readonly #context: Context;
+
+  /** @param after the commit that must be durable before the state is loaded: the last one of a crashed activation */
+  constructor(address: Address, behavior: Behavior<State>, host: EntityHost, after: number) {
+    this.address = address;
+    this.key = encodeAddress(address);
+    this.#behavior = behavior;
+    this.#host = host;
+    this.#touched = host.now();
+    this.#context = {
+      self: address,
+      epoch: host.epoch,
+      get ts() {
+        return host.wall();
+      },
+      newId: () => host.newId(),
+      directory: host.directory,
+      get devices() {
+        return host.devicesOf(address);
+      },
+      kept: (key) => this.#kept.get(key),
+      isMember: (member) => this.#members.get(member) ?? false,
+    };
+    void this.#load(after);
+  }
+
+  /** Takes one message; false when the inbox is full. */
+  take(item: Item): boolean {
+    if (this.#inbox.length >= inboxMax) return false;
+    this.#inbox.push(item);
+    this.#touched = this.#host.now();
+    this.#mailbox?.wake();
+    return true;
+  }
+
+  /** Lets out what waited for commits up to this number. */
+  release(): void {
+    if (this.#held.length === 0 || this.#host.frozen()) return;
+    let done = 0;
+    while (done < this.#held.length && (this.#held[done]?.number ?? 0) <= this.#host.committed()) done++;
+    if (done === 0) return;
+    const free = this.#held.splice(0, done);
+    for (const { run } of free) run();
+  }
+
+  /** Whether it may be put to sleep: quiet since then, nothing waiting, nothing it would forget. */
+  asleepSince(time: number): boolean {
+    return (
+      this.#touched < time &&
+      this.#mailbox !== undefined &&
+      this.#restful &&
+      this.#inbox.length === 0 &&
+      this.#held.length === 0 &&
+      this.#lastWrite <= this.#host.committed()
+    );
+  }
+
+  /** Ends this activation and drops what it held; what is in its inbox is given back. */
+  stop(): Item[] {
+    this.#held = [];
+    return this.#retire();
+  }
+
+  /** Handles nothing more; what it held still gets out with its commits. */
+  #retire(): Item[] {
+    this.#stopped = true;
+    this.#mailbox?.stop();
+    const rest = this.#inbox;
+    this.#inbox = [];
+    return rest;
+  }
+
+  async #load(after: number): Promise<void> {
+    const loaded = await this.#host.loadEntity(this.key, after, (fields) => {
+      const state = this.#behavior.restore(this.address, fields);
+      return { state, position: this.#behavior.position(state) };
+    });
+    if (this.#stopped || loaded === undefined) return;
+    let state = loaded.state;
+    try {
+      for (const event of loaded.events) state = this.#behavior.apply(state, event);
+    } catch (error) {
+      this.#host.log.error("an actor could not be restored", { actor: this.key, error: messageOf(error) });
+      for (const item of this.stop()) item.respond?.({ kind: "busy" });
+      return this.#host.forget(this);
+    }
+    this.#mailbox = this.#host.spawn(this.key, state, (current) => this.#run(current));
+    if (this.#inbox.length > 0) this.#mailbox.wake();
+  }
+
+  #run(initial: State): State {
+    let state = initial;
+    if (this.#stopped || this.#loading) return state;
+    let budget = messagesPerWake;
+    let taken = 0;
+    while (taken < this.#inbox.length) {
+      const item = this.#inbox[taken];
+      assert(item !== undefined, "the inbox has no holes");
+      if (budget-- === 0) {
+        this.#mailbox?.wake();
+        break;
+      }
+      try {
+        if (!this.#prepared(state, item)) break;
+        taken++;
+        state = this.#step(state, item);
+      } catch (error) {
+        this.#inbox.splice(0, taken);
+        this.#crashed(item, error);
+        return state;
+      }
+      if (this.#stopped) return state;
+    }
+    this.#inbox.splice(0, taken);
+    this.#restful = this.#behavior.idle(state);
+    this.#trim();
+    return state;
+  }
+
+  /** Whether everything is loaded that this message needs; otherwise it is being loaded and the actor waits. */
+  #prepared(state: State, item: Item): boolean {
+    const missing: Need[] = [];
+    const p = item.command?.p;
+    if (p !== undefined && !this.#producers.has(p)) missing.push({ kept: this.#producerKey(p) });
+    for (const need of this.#behavior.needs(state, item.message)) {
+      if ("kept" in need ? !this.#kept.has(need.kept) : !this.#members.has(need.member)) missing.push(need);
+    }
+    if (missing.length === 0) return true;
+    this.#loading = true;
+    void this.#loadNeeds(missing);
+    return false;
+  }
+
+  async #loadNeeds(missing: readonly Need[]): Promise<void> {
+    const found = await this.#host.loadNeeds(this.key, missing);
+    if (this.#stopped || found === undefined) return;
+    missing.forEach((need, i) => {
+      const value = found[i];
+      if ("member" in need) this.#members.set(need.member, value === true);
+      else if (need.kept.startsWith(producerPrefix)) {
+        const p = need.kept.slice(need.kept.lastIndexOf("/") + 1);
+        this.#producers.set(p, typeof value === "string" ? decodeRow(value) : undefined);
+      } else this.#kept.set(need.kept, typeof value === "string" ? value : undefined);
+    });
+    this.#loading = false;
+    this.#mailbox?.wake();
+  }
+
+  #producerKey(p: string): string {
+    return `${producerPrefix}${this.key}/${p}`;
+  }
+
+  #step(state: State, item: Item): State {
+    const { command } = item;
+    if (command !== undefined) {
+      const verdict = judge(this.#producers.get(command.p), command);
+      if (verdict.kind !== "fresh") {
+        const answer: CommandAnswer =
+          verdict.kind === "repeat" ? verdict.answer : { kind: "nack", code: verdict.code };
+        const last = verdict.kind === "refused" ? verdict.last : undefined;
+        this.#output(() =>
+          item.respond?.({ kind: "answer", answer, ...(last === undefined ? {} : { last }) }),
+        );
+        return state;
+      }
+    }
+    const step = this.#behavior.receive(state, item.message, this.#context);
+    this.#perform(item, step.effects);
+    return step.state;
+  }
+
+  #perform(item: Item, effects: readonly Effect[]): void {
+    const writes: Write[] = [];
+    const outputs: (() => void)[] = [];
+    let answered = item.command === undefined;
+    if (item.timer !== undefined) writes.push({ op: "disarm", id: item.timer });
+    for (const effect of effects) {
+      if (effect.do === "answer") {
+        assert(!answered, "a command is answered once");
+        answered = true;
+        this.#answer(item, effect.answer, writes, outputs);
+      } else this.#host.perform(this, item, effect, writes, outputs);
+      if (effect.do === "keep") this.#kept.set(effect.key, effect.value);
+      else if (effect.do === "join") this.#members.set(effect.member, true);
+      else if (effect.do === "leave") this.#members.set(effect.member, false);
+    }
+    assert(answered, "a command is answered");
+    if (writes.length > 0) this.#lastWrite = this.#host.write(this, writes);
+    const timer = item.timer;
+    if (timer !== undefined) outputs.push(() => this.#host.timerDone(timer));
+    if (item.confirm !== undefined) outputs.push(item.confirm);
+    for (const output of outputs) this.#output(output);
+  }
+
+  #answer(item: Item, answer: CommandAnswer, writes: Write[], outputs: (() => void)[]): void {
+    const { command } = item;
+    if (command === undefined) return;
+    outputs.push(() => item.respond?.({ kind: "answer", answer }));
+    if (answer.kind === "nack" && answer.code === "BUSY") return;
+    const row = remember(this.#producers.get(command.p), command, answer);
+    this.#producers.set(command.p, row);
+    writes.push({
+      op: "keep",
+      key: this.#producerKey(command.p),
+      value: encodeRow(row),
+      ttlMs: limits.producerTtlMs,
+    });
+  }
+
+  /** Lets an output out now, or holds it behind the commits before it, and while the node is frozen. */
+  #output(run: () => void): void {
+    if (this.#held.length === 0 && this.#lastWrite <= this.#host.committed() && !this.#host.frozen()) run();
+    else {
+      this.#held.push({ number: this.#lastWrite, run });
+      this.#host.holding(this);
+    }
+  }
+
+  /** The message is tried again by a new activation, and given up in the end. */
+  #crashed(item: Item, error: unknown): void {
+    const crashes = (item.crashes ?? 0) + 1;
+    this.#host.log.error("an actor crashed", {
+      actor: this.key,
+      message: item.message.kind,
+      crashes,
+      error: messageOf(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    const index = this.#inbox.indexOf(item);
+    if (index >= 0) this.#inbox.splice(index, 1);
+    const rest = this.#retire();
+    if (crashes >= maxCrashes) {
+      this.#host.deadLetter(this.key, item);
+      this.#host.restart(this, rest, this.#lastWrite);
+    } else this.#host.restart(this, [{ ...item, crashes }, ...rest], this.#lastWrite);
+  }
+
+  /** Caches may go when nothing uncommitted is in them. */
+  #trim(): void {
+    if (this.#lastWrite > this.#host.committed()) return;
+    for (const cache of [this.#producers, this.#kept, this.#members])
+      if (cache.size > cachedMax) cache.clear();
+  }
+}
+
+const producerPrefix = "p/";

@@ -1,0 +1,58 @@
+/**
+ * Who follows the logs of one shard: nodes, not people. They belong to the shard's host, so following activates no
+ * actor; they end with the shard's epoch or the follower's incarnation.
+ */
+import type { NodeRun } from "../../placement/hosting.ts";
+import type { LogEvent } from "../../protocol/events.ts";
+
+/** The following nodes of one shard. */
+export class Followers {
+  readonly #byLog = new Map<string, Map<string, NodeRun>>();
+  /** The last event of logs that are followed, so that a new follower costs no read. */
+  readonly #tails = new Map<string, LogEvent>();
+
+  /** From now on every commit of this log is published to that node. */
+  add(log: string, run: NodeRun): void {
+    const runs = this.#byLog.get(log) ?? new Map<string, NodeRun>();
+    runs.set(nameOf(run), run);
+    this.#byLog.set(log, runs);
+  }
+
+  /** That node has nobody left who follows the log. */
+  remove(log: string, run: NodeRun): void {
+    const runs = this.#byLog.get(log);
+    runs?.delete(nameOf(run));
+    if (runs?.size === 0) {
+      this.#byLog.delete(log);
+      this.#tails.delete(log);
+    }
+  }
+
+  /** These runs are gone for good. */
+  retain(alive: (run: NodeRun) => boolean): void {
+    for (const [log, runs] of this.#byLog)
+      for (const run of runs.values()) if (!alive(run)) this.remove(log, run);
+  }
+
+  /** The nodes that follow a log. */
+  of(log: string): Iterable<NodeRun> {
+    return this.#byLog.get(log)?.values() ?? [];
+  }
+
+  /** Remembers a followed log's end. */
+  noteTail(log: string, event: LogEvent): void {
+    if (!this.#byLog.has(log)) return;
+    const known = this.#tails.get(log);
+    if (known === undefined || known.seq < event.seq) this.#tails.set(log, event);
+  }
+
+  /** A followed log's end, if it is remembered. */
+  tail(log: string): LogEvent | undefined {
+    return this.#tails.get(log);
+  }
+}
+
+/** A run's name as a key. */
+export function nameOf(run: NodeRun): string {
+  return `${run.node}/${run.incarnation}`;
+}
