@@ -1,0 +1,277 @@
+/**
+ * Commands from when the application gives them until the server has answered.
+ *
+ * Role: numbering, window, resending, and reading of answers, for all targets. Boundary: pure; it is told the time
+ * and which frames came, and says which frames go. Invariants: a command leaves the outbox only with its answer, or
+ * when its effect was found in the log (NoLostAck); a repeat has the same number, and a new producer only ever gets
+ * what the log was seen not to hold (NoDupEffect); order per target is the order of `add` (SenderFIFO); what waits is
+ * bounded (StormBounded). Each target has a producer of its own, because the `ack` of an `open` names the
+ * conversation that it made: numbers of one producer on two targets could be mistaken for each other.
+ */
+import { limits } from "../protocol/limits.ts";
+import { isOpen, Lane, type CommandBody, type Entry } from "./lane.ts";
+import { retryOf } from "./refusal.ts";
+import type { Code } from "../protocol/codes.ts";
+import type { CommandFrame, ServerFrame } from "../protocol/frames.ts";
+
+/** What a command brought about. */
+export interface Receipt {
+  /** The target, or the conversation that `open` made or found; absent for `status`. */
+  readonly conv?: string;
+  /** Number and epoch of the event it appended; 0 when it appended none. */
+  readonly seq: number;
+  readonly epoch: number;
+  readonly prev: number;
+  /** Wall time of the server. */
+  readonly ts: number;
+}
+
+/** The end of one command. */
+export type Settled =
+  | {
+      readonly kind: "accepted";
+      readonly key: number;
+      readonly body: CommandBody;
+      readonly p: string;
+      readonly n: number;
+      readonly receipt: Receipt;
+    }
+  | { readonly kind: "refused"; readonly key: number; readonly code: Code };
+
+/** A producer in doubt: read the target's log after `after` and report what carries `producer`. */
+export interface SyncWanted {
+  readonly target: string;
+  readonly producer: string;
+  readonly after: number;
+}
+
+/** Target of the commands that concern one's own session rather than a conversation. */
+export const sessionTarget = "";
+/** Commands that may wait per target. */
+export const maxQueued = 4096;
+
+const resendMs = 10_000;
+const maxSends = 3;
+const maxSetbackMs = 10_000;
+const gapsBeforeSync = 6;
+const maxLanes = 1024;
+
+/** Where a command is numbered: its conversation, or one's own session. */
+export function targetOf(body: CommandBody): string {
+  return "conv" in body ? body.conv : sessionTarget;
+}
+
+/** All unanswered commands of one client. */
+export class Outbox {
+  readonly #newProducer: () => string;
+  readonly #random: () => number;
+  readonly #lanes = new Map<string, Lane>();
+  #maxInFlight: number = limits.maxInFlight;
+  #nextKey = 1;
+
+  constructor(newProducer: () => string, random: () => number) {
+    this.#newProducer = newProducer;
+    this.#random = random;
+  }
+
+  /** Takes a command; the key stands for it in `Settled`. Undefined when too many wait already. */
+  add(body: CommandBody, since: number, wallMs: number): number | undefined {
+    const lane = this.#laneFor(targetOf(body), wallMs);
+    if (lane.entries.length >= maxQueued) return undefined;
+    if (lane.entries.length === 0 && wallMs - lane.provenAtWall >= limits.producerTrustMs)
+      lane.renumber(this.#newProducer(), wallMs);
+    const key = this.#nextKey;
+    this.#nextKey += 1;
+    const fresh = { state: "unsent", sentAt: 0, sends: 0, everSent: false } as const;
+    lane.add({ key, body, since, madeAtWall: wallMs, ...fresh });
+    return key;
+  }
+
+  /** What the server allows in flight per producer, as `welcome` says. */
+  allow(maxInFlight: number): void {
+    this.#maxInFlight = Math.max(1, Math.min(limits.maxInFlight, maxInFlight));
+  }
+
+  /** Frames to send now, in order, and logs to read because a producer is in doubt. */
+  due(nowMs: number, wallMs: number): { frames: CommandFrame[]; syncs: SyncWanted[] } {
+    const frames: CommandFrame[] = [];
+    const syncs: SyncWanted[] = [];
+    for (const lane of this.#lanes.values()) {
+      if (!lane.syncing && lane.isDoubtful(wallMs)) lane.syncing = true;
+      if (lane.syncing && !lane.syncAsked) {
+        lane.syncAsked = true;
+        const after = Math.min(...lane.entries.map((entry) => entry.since));
+        syncs.push({
+          target: lane.target,
+          producer: lane.producer,
+          after: Number.isFinite(after) ? after : 0,
+        });
+      }
+      lane.window = Math.min(lane.window, this.#maxInFlight);
+      for (const entry of lane.sendable(nowMs)) {
+        frames.push(frameOf(lane, entry));
+        Object.assign(entry, { state: "sent", sentAt: nowMs, everSent: true, sends: entry.sends + 1 });
+      }
+    }
+    return { frames, syncs };
+  }
+
+  /** When `due` may have more to say without any answer coming first; undefined when it waits for answers only. */
+  nextDueAt(): number | undefined {
+    const times = [...this.#lanes.values()]
+      .filter((lane) => !lane.syncing && lane.entries.slice(0, lane.window).some((e) => e.state === "unsent"))
+      .map((lane) => lane.holdUntil);
+    const sent = this.oldestSentAt();
+    if (sent !== undefined) times.push(sent + resendMs);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** When the oldest command in flight was sent. */
+  oldestSentAt(): number | undefined {
+    let oldest: number | undefined;
+    for (const lane of this.#lanes.values())
+      for (const entry of lane.entries.slice(0, limits.maxInFlight))
+        if (entry.state === "sent") oldest = Math.min(oldest ?? entry.sentAt, entry.sentAt);
+    return oldest;
+  }
+
+  /**
+   * Lets commands be sent again whose answer is overdue on a living connection. True when that was tried often enough
+   * and the connection should be given up.
+   */
+  expire(nowMs: number): boolean {
+    let hopeless = false;
+    for (const lane of this.#lanes.values()) {
+      const late = lane.entries.find((entry) => entry.state === "sent" && nowMs - entry.sentAt >= resendMs);
+      if (!late) continue;
+      hopeless ||= late.sends >= maxSends;
+      lane.rewind(late.n);
+    }
+    return hopeless;
+  }
+
+  /** Reads an `ack`; undefined when it answers nothing that is still open. */
+  ack(frame: Extract<ServerFrame, { t: "ack" }>, wallMs: number): Settled | undefined {
+    const lane = this.#laneOf(frame.p);
+    const entry = lane?.find(frame.n);
+    if (!lane || !entry) return undefined;
+    lane.settle(entry, "accepted");
+    lane.provenAtWall = wallMs;
+    lane.setbacks = 0;
+    lane.window = Math.min(this.#maxInFlight, lane.window * 2);
+    const { conv, seq, epoch, prev, ts } = frame;
+    const receipt = { ...(conv === undefined ? {} : { conv }), seq, epoch, prev, ts };
+    return { kind: "accepted", key: entry.key, body: entry.body, p: frame.p, n: frame.n, receipt };
+  }
+
+  /** Reads a `nack`; a command that is finally refused is returned, all others wait for their next turn. */
+  nack(frame: Extract<ServerFrame, { t: "nack" }>, nowMs: number): Settled | undefined {
+    const lane = this.#laneOf(frame.p);
+    const entry = lane?.find(frame.n);
+    if (!lane || !entry) return undefined;
+    switch (retryOf(frame)) {
+      case "never":
+        lane.settle(entry, "refused");
+        return { kind: "refused", key: entry.key, code: frame.code };
+      case "same":
+        if (entry.state === "sent") this.#setBack(lane, entry.n, nowMs, frame.waitMs);
+        return undefined;
+      case "from-last":
+        if (entry.state === "sent") this.#resendFrom(lane, entry, frame.last ?? 0, nowMs);
+        return undefined;
+      case "sync":
+        lane.syncing = true;
+        lane.rewind(0);
+        return undefined;
+    }
+  }
+
+  /** The connection is gone: whatever is unanswered is sent again on the next one. */
+  disconnected(): void {
+    for (const lane of this.#lanes.values()) {
+      lane.rewind(0);
+      lane.holdUntil = 0;
+      lane.syncAsked = false;
+      for (const entry of lane.entries) entry.sends = 0;
+    }
+  }
+
+  /**
+   * The log of a producer in doubt was read up to its end: `found` has the receipts of its commands by number. They
+   * are settled, the rest goes on under a new producer.
+   */
+  synced(wanted: SyncWanted, found: ReadonlyMap<number, Receipt>, wallMs: number): Settled[] {
+    const lane = this.#lanes.get(wanted.target);
+    if (!lane?.syncing || lane.producer !== wanted.producer) return [];
+    const settled: Settled[] = [];
+    for (const entry of lane.entries.filter(isOpen)) {
+      const receipt = found.get(entry.n);
+      if (!receipt) continue;
+      settled.push({
+        kind: "accepted",
+        key: entry.key,
+        body: entry.body,
+        p: lane.producer,
+        n: entry.n,
+        receipt,
+      });
+      lane.settle(entry, "accepted");
+    }
+    lane.renumber(this.#newProducer(), wallMs);
+    return settled;
+  }
+
+  /** Refuses all commands of a target, as when its log may no longer be read. */
+  fail(target: string, code: Code): Settled[] {
+    const lane = this.#lanes.get(target);
+    this.#lanes.delete(target);
+    return (lane?.entries ?? []).filter(isOpen).map(({ key }) => ({ kind: "refused", key, code }));
+  }
+
+  /** Commands without an answer. */
+  get size(): number {
+    let size = 0;
+    for (const lane of this.#lanes.values()) size += lane.entries.filter(isOpen).length;
+    return size;
+  }
+
+  #setBack(lane: Lane, from: number, nowMs: number, waitMs?: number): void {
+    lane.window = 1;
+    lane.rewind(from);
+    const span = Math.min(maxSetbackMs, 100 * 2 ** Math.min(lane.setbacks, 10));
+    lane.setbacks += 1;
+    const jitter = this.#random() * span;
+    lane.holdUntil = nowMs + (waitMs === undefined ? jitter : waitMs + Math.min(jitter, waitMs / 4));
+  }
+
+  /** `GAP`: the server has `last`; what stands behind it goes again. A gap at the head is no mere reordering. */
+  #resendFrom(lane: Lane, entry: Entry, last: number, nowMs: number): void {
+    if (entry.n <= last) return;
+    lane.window = 1;
+    lane.rewind(last + 1);
+    if (lane.entries.find(isOpen) !== entry) return;
+    this.#setBack(lane, last + 1, nowMs);
+    if (lane.afterOf(entry) > last && lane.setbacks >= gapsBeforeSync) lane.syncing = true;
+  }
+
+  #laneOf(producer: string): Lane | undefined {
+    for (const lane of this.#lanes.values()) if (lane.producer === producer) return lane;
+    return undefined;
+  }
+
+  #laneFor(target: string, wallMs: number): Lane {
+    const known = this.#lanes.get(target);
+    if (known) return known;
+    if (this.#lanes.size >= maxLanes) {
+      for (const [name, lane] of this.#lanes) if (lane.entries.length === 0) this.#lanes.delete(name);
+    }
+    const lane = new Lane(target, this.#newProducer(), wallMs);
+    this.#lanes.set(target, lane);
+    return lane;
+  }
+}
+
+function frameOf(lane: Lane, entry: Entry): CommandFrame {
+  const numbers = { p: lane.producer, n: entry.n, after: lane.afterOf(entry) };
+  return { ...entry.body, ...numbers };
+}

@@ -1,0 +1,52 @@
+/**
+ * When to come back after a connection ended.
+ *
+ * Role: a pure state machine over (connected, closed). Boundary: no clock and no timer of its own.
+ * Invariants: delays are full jitter over a doubling span of at most 30 s (StormBounded); only 60 s of calm make it
+ * forget, so a server that accepts and drops at once is not hammered; a wait that the server asked for is kept.
+ */
+import { comeBack } from "../protocol/codes.ts";
+
+/** What to do now. */
+export type Decision = { readonly kind: "stop" } | { readonly kind: "wait"; readonly ms: number };
+
+/** Longest span of the jitter. */
+export const reconnectCapMs = 30_000;
+/** A connection that lived so long ends the backoff. */
+export const calmMs = 60_000;
+
+const laterBaseMs = 1_000;
+const nowBaseMs = 250;
+
+/** The backoff of one client. */
+export class Reconnect {
+  readonly #random: () => number;
+  #failures = 0;
+  #onlineSince: number | undefined;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** The server welcomed us. */
+  connected(nowMs: number): void {
+    this.#onlineSince = nowMs;
+  }
+
+  /**
+   * The connection, or the attempt to make one, ended with that code; `waitMs` is what the server asked for.
+   * `anyway` comes back even from codes that say never (a new token may help).
+   */
+  closed(nowMs: number, code: number, waitMs?: number, anyway = false): Decision {
+    const calm = this.#onlineSince !== undefined && nowMs - this.#onlineSince >= calmMs;
+    this.#onlineSince = undefined;
+    if (calm) this.#failures = 0;
+    const when = comeBack(code);
+    if (when === "never" && !anyway) return { kind: "stop" };
+    const base = when === "now" ? nowBaseMs : laterBaseMs;
+    const span = Math.min(reconnectCapMs, base * 2 ** Math.min(this.#failures, 20));
+    this.#failures += 1;
+    const jitter = this.#random() * span;
+    return { kind: "wait", ms: waitMs === undefined ? jitter : waitMs + Math.min(jitter, waitMs / 4) };
+  }
+}
