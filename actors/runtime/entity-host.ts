@@ -26,10 +26,12 @@ export interface Item {
 export interface HostedEntity {
   readonly key: string;
   readonly address: Address;
+  /** Whether messages wait in its inbox. */
+  readonly busy: boolean;
   /** Takes one message; false when the inbox is full. */
   take(item: Item): boolean;
-  /** Lets out what waited for commits, or for the thaw. */
-  release(): void;
+  /** Lets out what waited for commits, or for the thaw; true when nothing is held any more. */
+  release(): boolean;
   /** Whether it may be put to sleep: quiet since then, nothing waiting, nothing it would forget. */
   asleepSince(time: number): boolean;
   /** Ends it at once, drops what it held and gives its inbox back. */

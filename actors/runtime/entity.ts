@@ -68,6 +68,11 @@ export class Entity<State> implements HostedEntity {
     void this.#load(after);
   }
 
+  /** Whether messages wait in its inbox. */
+  get busy(): boolean {
+    return this.#inbox.length > 0;
+  }
+
   /** Takes one message; false when the inbox is full. */
   take(item: Item): boolean {
     if (this.#inbox.length >= inboxMax) return false;
@@ -77,14 +82,16 @@ export class Entity<State> implements HostedEntity {
     return true;
   }
 
-  /** Lets out what waited for commits up to this number. */
-  release(): void {
-    if (this.#held.length === 0 || this.#host.frozen()) return;
-    let done = 0;
-    while (done < this.#held.length && (this.#held[done]?.number ?? 0) <= this.#host.committed()) done++;
-    if (done === 0) return;
-    const free = this.#held.splice(0, done);
-    for (const { run } of free) run();
+  /** Lets out what waited for commits that are durable now; true when nothing is held any more. */
+  release(): boolean {
+    while (this.#held.length > 0 && !this.#host.frozen()) {
+      const committed = this.#host.committed();
+      let done = 0;
+      while (done < this.#held.length && (this.#held[done]?.number ?? 0) <= committed) done++;
+      if (done === 0) return false;
+      for (const { run } of this.#held.splice(0, done)) run();
+    }
+    return this.#held.length === 0;
   }
 
   /** Whether it may be put to sleep: quiet since then, nothing waiting, nothing it would forget. */

@@ -67,6 +67,7 @@ export type ShardEnvelope =
 /** The present end of a log, and a person's read cursor if it was asked for. */
 export interface FollowedTail {
   readonly to: string;
+  readonly who?: string;
   readonly tail: LogEvent | undefined;
   readonly read?: { readonly seq: number; readonly count: number };
 }

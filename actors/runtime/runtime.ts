@@ -1,0 +1,402 @@
+/**
+ * The host of a node's actors: the one place that joins transport, placement and store. Role: gains and loses shards,
+ * routes envelopes between nodes and hosts, polls durable timers. Boundary: connections and the world outside talk to it
+ * through `ask`, `send` and `hub`. Invariants: a shard is served only after its claim succeeded (EpochOwnerUnique); when
+ * it is lost, everything of it ends at once.
+ */
+import { fullJitterMs, type Random } from "../../base/random.ts";
+import { sleep, type Cancel, type Clock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Metrics } from "../../base/metrics.ts";
+import type { GainOutcome, Hosting, NodeRun, Routing } from "../../placement/hosting.ts";
+import type { ClaimResult, Owner, Store } from "../../store/store.ts";
+import type { Transport } from "../../transport/transport.ts";
+import type { Directory } from "../directory.ts";
+import { Hub } from "../hub.ts";
+import { batched } from "./batch.ts";
+import { Committer } from "./commits.ts";
+import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
+import { nameOf } from "./followers.ts";
+import type { Behaviors, HostParts, Loads } from "./host-parts.ts";
+import { Links } from "./links.ts";
+import type { ActorSystem } from "./nact.ts";
+import { Router } from "./router.ts";
+import { Runs } from "./runs.ts";
+import { entityMaker, ShardHost } from "./shard-host.ts";
+
+/** What a runtime is made of. */
+export interface RuntimeParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly transport: Transport;
+  readonly routing: Routing;
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly behaviors: Behaviors;
+  readonly system: ActorSystem;
+  /** The key of the record that says how far a person has read a log. */
+  readonly readKey: (log: string, who: string) => string;
+  /** Envelopes for connections of this node. */
+  readonly toConnections: (envelope: NodeEnvelope) => void;
+  /** Something that this node sent or was sent is lost: what hangs on that peer must be renewed. */
+  readonly onRenew: (peer: NodeRun) => void;
+  /** Quiet actors go to sleep after this. */
+  readonly idleMs?: number;
+}
+
+/** Figures for metrics and the admin picture. */
+export interface RuntimeCounters {
+  readonly fenced: number;
+  readonly actors: number;
+  readonly hosted: number;
+  readonly asks: number;
+}
+
+const debtSweepMs = 250;
+const sleepSweepMs = 5000;
+const timerPollMs = 500;
+const timersPerPoll = 500;
+const obligationPage = 1000;
+const defaultIdleMs = 60_000;
+
+/** The actor runtime of one node. */
+export class Runtime implements Hosting {
+  readonly hub: Hub;
+  readonly router: Router;
+  readonly #parts: RuntimeParts;
+  readonly #hosts = new Map<number, ShardHost>();
+  readonly #releasing = new Set<ShardHost>();
+  readonly #gaining = new Map<number, { readonly epoch: number; readonly outcome: Promise<GainOutcome> }>();
+  /** Epochs under which the store lost commits: the shard needs a higher one. */
+  readonly #burnt = new Map<number, number>();
+  readonly #links: Links;
+  readonly #committer: Committer;
+  readonly #host: HostParts;
+  readonly #runs: Runs;
+  readonly #claim: (claim: { shard: number; epoch: number }) => Promise<ClaimResult>;
+  readonly #cancels: Cancel[] = [];
+  readonly #fencedCounter;
+  #fenced = 0;
+  #runId: string | undefined;
+  #polling = false;
+
+  constructor(parts: RuntimeParts) {
+    this.#parts = parts;
+    const { clock, random, log, metrics, routing, store } = parts;
+    const owner = (): Owner => nameOf(routing.self);
+    const frozen = (): boolean => routing.frozen();
+    this.#fencedCounter = metrics.counter(
+      "usher_fenced_commits_total",
+      "Commits refused because a higher fence stands",
+    );
+    this.#claim = batched(clock, 512, (claims) => store.claim(owner(), claims));
+    this.#runs = new Runs(routing, () => clock.now());
+    this.#committer = new Committer({ store, clock, random, log, metrics, owner, frozen });
+    this.#links = new Links({
+      transport: parts.transport,
+      clock,
+      log,
+      metrics,
+      self: () => routing.self,
+      handler: {
+        onEnvelopes: (from, envelopes) => envelopes.forEach((envelope) => this.#take(from, envelope)),
+        onGap: (from) => {
+          this.#links.send(from, { k: "renew" });
+          this.#renew(from);
+        },
+      },
+    });
+    const sendTo = (run: NodeRun, envelope: NodeEnvelope): boolean => {
+      if (!this.#isSelf(run)) return this.#links.send(run, envelope);
+      this.#take(run, envelope);
+      return true;
+    };
+    this.router = new Router({
+      clock,
+      random,
+      metrics,
+      routing,
+      sendTo,
+      acceptHere: (envelope, ask) => this.#accept(routing.self, envelope, ask),
+    });
+    const loads = loadsOf(clock, store);
+    this.hub = new Hub({
+      clock,
+      routing,
+      ask: (envelope, boundMs) => this.router.ask(envelope, boundMs),
+      send: (envelope) => this.router.send(envelope),
+      readLog: loads.log,
+    });
+    this.#host = {
+      clock,
+      random,
+      log,
+      routing,
+      directory: parts.directory,
+      behaviors: parts.behaviors,
+      committer: this.#committer,
+      system: parts.system,
+      loads,
+      deadLetters: metrics.counter(
+        "usher_dead_letters_total",
+        "Messages given up after crashing their actor",
+      ),
+      send: (envelope) => this.router.send(envelope),
+      sendTo,
+      readKey: parts.readKey,
+      newEntity: entityMaker(parts.behaviors),
+      fencedOut: (host, epoch, name) => this.#fencedOut(host, epoch, name),
+      lostCommits: (host, last) => this.#lostCommits(host, last),
+      pause: (attempt) => sleep(clock, 10 + fullJitterMs(random, 25, 1000, attempt)),
+    };
+    metrics.gauge("usher_actors", "Active actors", () => this.counters().actors);
+    metrics.gauge("usher_shards_hosted", "Shards served by this node", () => this.#hosts.size);
+    metrics.gauge("usher_asks_waiting", "Asks without an answer yet", () => this.router.waiting);
+  }
+
+  /** Begins to take envelopes. */
+  async start(): Promise<void> {
+    const { clock, routing, store, log } = this.#parts;
+    await this.#links.start();
+    routing.onThaw(() => this.#thaw());
+    routing.onRoutes((shards) => {
+      const moved = new Set(shards);
+      for (const host of this.#hosts.values()) host.debts.hasten(moved);
+    });
+    routing.onMembers(() => this.#retain());
+    store.onStatus((connected) => {
+      if (connected)
+        void this.#storeIsBack().catch((error: unknown) =>
+          log.warn("run id unknown", { error: messageOf(error) }),
+        );
+    });
+    this.#runId = await store.runId();
+    const idleMs = this.#parts.idleMs ?? defaultIdleMs;
+    this.#cancels.push(
+      clock.every(debtSweepMs, () => {
+        for (const host of this.#hosts.values()) host.sweepDebts();
+      }),
+      clock.every(sleepSweepMs, () => {
+        for (const host of this.#hosts.values()) host.sweepSleepers(clock.now() - idleMs);
+        this.#retain();
+      }),
+      clock.every(timerPollMs, () => void this.#pollTimers()),
+    );
+  }
+
+  /** Ends everything at once, without flushing: drain before. */
+  stop(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.router.stop();
+    for (const host of [...this.#hosts.values()]) this.#end(host);
+    this.#links.flush();
+    this.#links.stop();
+    this.#parts.system.stop();
+  }
+
+  /** Figures for metrics and the admin picture. */
+  counters(): RuntimeCounters {
+    let actors = 0;
+    for (const host of this.#hosts.values()) actors += host.active;
+    return { fenced: this.#fenced, actors, hosted: this.#hosts.size, asks: this.router.waiting };
+  }
+
+  // Hosting: what placement asks.
+
+  gain(shard: number, epoch: number): Promise<GainOutcome> {
+    const running = this.#gaining.get(shard);
+    if (running !== undefined && running.epoch === epoch) return running.outcome;
+    const outcome = this.#gain(shard, epoch).finally(() => {
+      if (this.#gaining.get(shard)?.outcome === outcome) this.#gaining.delete(shard);
+    });
+    this.#gaining.set(shard, { epoch, outcome });
+    return outcome;
+  }
+
+  async release(shard: number, boundMs: number): Promise<void> {
+    const host = this.#hosts.get(shard);
+    if (host === undefined) return;
+    const { clock } = this.#parts;
+    this.#releasing.add(host);
+    const deadline = clock.now() + boundMs;
+    while (!host.quiet && clock.now() < deadline) await sleep(clock, 5);
+    this.#end(host);
+  }
+
+  lose(shard: number): void {
+    this.#gaining.delete(shard);
+    const host = this.#hosts.get(shard);
+    if (host !== undefined) this.#end(host);
+  }
+
+  async #gain(shard: number, epoch: number): Promise<GainOutcome> {
+    const burnt = this.#burnt.get(shard);
+    if (burnt !== undefined && epoch <= burnt) return { kind: "fenced", epoch: burnt };
+    const old = this.#hosts.get(shard);
+    if (old !== undefined && old.epoch > epoch) return { kind: "fenced", epoch: old.epoch };
+    const claimed = await this.#claim({ shard, epoch });
+    if (claimed.kind === "fenced") {
+      if (old !== undefined && old.epoch === epoch) this.#end(old);
+      return { kind: "fenced", epoch: claimed.epoch };
+    }
+    if (old !== undefined && old.epoch === epoch && this.#hosts.get(shard) === old) {
+      this.#releasing.delete(old);
+      old.lane.reclaimed(claimed);
+      return { kind: "serving" };
+    }
+    if (old !== undefined) this.#end(old);
+    const host = new ShardHost(this.#host, shard, epoch, claimed.last);
+    await this.#adoptDebts(host);
+    const running = this.#gaining.get(shard);
+    if (running === undefined || running.epoch !== epoch) {
+      host.end();
+      return { kind: "fenced", epoch };
+    }
+    this.#hosts.set(shard, host);
+    return { kind: "serving" };
+  }
+
+  async #adoptDebts(host: ShardHost): Promise<void> {
+    for (let after: string | undefined; ;) {
+      const page = await this.#parts.store.obligations(host.shard, obligationPage, after);
+      host.debts.adopt(page);
+      after = page.at(-1)?.id;
+      if (page.length < obligationPage || after === undefined) return;
+    }
+  }
+
+  #end(host: ShardHost): void {
+    host.end();
+    this.#releasing.delete(host);
+    if (this.#hosts.get(host.shard) === host) this.#hosts.delete(host.shard);
+  }
+
+  #fencedOut(host: ShardHost, epoch: number, name: Owner): void {
+    this.#fenced++;
+    this.#fencedCounter.add();
+    this.#parts.log.warn("fenced out", { shard: host.shard, epoch: host.epoch, fence: epoch, owner: name });
+    this.#end(host);
+    const slash = name.lastIndexOf("/");
+    const owner = { node: name.slice(0, slash), incarnation: name.slice(slash + 1) };
+    this.#parts.routing.correct(host.shard, owner, epoch);
+  }
+
+  #lostCommits(host: ShardHost, last: number): void {
+    this.#parts.log.error("the store lost commits for good; the shard begins anew", {
+      shard: host.shard,
+      last,
+    });
+    this.#burnt.set(host.shard, host.epoch);
+    this.#end(host);
+    this.#parts.routing.abandon(host.shard, host.epoch);
+  }
+
+  #thaw(): void {
+    this.#committer.kick();
+    for (const host of this.#hosts.values()) host.thaw();
+  }
+
+  async #storeIsBack(): Promise<void> {
+    const runId = await this.#parts.store.runId();
+    if (runId !== this.#runId) {
+      this.#runId = runId;
+      this.#committer.reclaim([...this.#hosts.values()].map(({ lane }) => lane));
+    }
+    this.#committer.kick();
+  }
+
+  #retain(): void {
+    const alive = (run: NodeRun): boolean => this.#runs.alive(run);
+    for (const host of this.#hosts.values()) host.retain(alive);
+    this.#links.retain((run) => !this.#runs.replaced(run));
+  }
+
+  async #pollTimers(): Promise<void> {
+    if (this.#polling || this.#hosts.size === 0 || this.#parts.routing.frozen()) return;
+    this.#polling = true;
+    const hosts = new Map(this.#hosts);
+    for (const host of hosts.values()) host.firing.pollBegins();
+    try {
+      const due = await this.#parts.store.due([...hosts.keys()], timersPerPoll);
+      for (const stored of due) {
+        const host = this.#hosts.get(stored.shard);
+        if (host !== undefined && host === hosts.get(stored.shard)) host.fire(stored);
+      }
+    } catch (error) {
+      this.#parts.log.debug("timers could not be polled", { error: messageOf(error) });
+    } finally {
+      this.#polling = false;
+    }
+  }
+
+  #isSelf(run: NodeRun): boolean {
+    const { self } = this.#parts.routing;
+    return run.node === self.node && run.incarnation === self.incarnation;
+  }
+
+  #renew(peer: NodeRun): void {
+    this.router.renew(peer);
+    this.hub.renew((node) => node === peer.node);
+    this.#parts.onRenew(peer);
+  }
+
+  #take(from: NodeRun, envelope: NodeEnvelope): void {
+    switch (envelope.k) {
+      case "ask":
+        return this.#accept(from, envelope.envelope, envelope.ask);
+      case "shard":
+        return this.#accept(from, envelope.envelope, undefined);
+      case "reply":
+        return this.router.onReply(envelope.ask, envelope.reply);
+      case "bounce":
+        return this.router.onBounce(envelope.ask, envelope.shard, envelope.owner, envelope.epoch);
+      case "events":
+        return this.hub.onEvents(envelope.items);
+      case "casted":
+        return this.hub.onCast(envelope.to, envelope.frame, envelope.audience);
+      case "renew":
+        return this.#renew(from);
+      case "push":
+      case "enter":
+      case "exit":
+      case "replace":
+        return this.#parts.toConnections(envelope);
+    }
+  }
+
+  #accept(from: NodeRun, envelope: ShardEnvelope, ask: number | undefined): void {
+    const host = this.#hosts.get(envelope.shard);
+    if (host === undefined || this.#releasing.has(host)) {
+      if (ask !== undefined) this.#bounce(from, envelope.shard, ask);
+      return;
+    }
+    if (ask === undefined) host.accept(envelope, from, undefined);
+    else host.accept(envelope, from, (reply) => this.#reply(from, ask, reply));
+  }
+
+  #reply(to: NodeRun, ask: number, reply: AskReply): void {
+    if (this.#isSelf(to)) this.router.onReply(ask, reply);
+    else this.#links.send(to, { k: "reply", ask, reply });
+  }
+
+  #bounce(to: NodeRun, shard: number, ask: number): void {
+    const route = this.#parts.routing.route(shard);
+    const known =
+      route !== undefined && !this.#isSelf(route.owner) ? { owner: route.owner, epoch: route.epoch } : {};
+    if (this.#isSelf(to)) this.router.onBounce(ask, shard, undefined, undefined);
+    else this.#links.send(to, { k: "bounce", ask, shard, ...known });
+  }
+}
+
+function loadsOf(clock: Clock, store: Store): Loads {
+  return {
+    entity: batched(clock, 256, (queries) => store.load(queries)),
+    log: batched(clock, 128, (queries) => store.readLogs(queries)),
+    tail: batched(clock, 512, (queries) => store.tails(queries)),
+    kept: batched(clock, 512, (queries) => store.kept(queries)),
+    member: batched(clock, 512, (queries) => store.isMember(queries)),
+  };
+}

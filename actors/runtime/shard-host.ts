@@ -1,0 +1,491 @@
+/**
+ * One owned shard under one epoch: its actors, its commits, its debts, its followers and attachments. Role: takes
+ * envelopes for the shard, activates actors, turns their effects into writes and outputs. Boundary: the runtime gains
+ * and loses shards; the lane commits; links and hubs carry what goes out.
+ * Invariants: one activation per actor (EpochOwnerUnique holds what the store accepts); outputs follow commits; when
+ * the shard is lost everything ends at once and nothing held gets out.
+ */
+import { unreachable } from "../../base/assert.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { NodeRun } from "../../placement/hosting.ts";
+import type { LogEvent } from "../../protocol/events.ts";
+import type { ServerFrame } from "../../protocol/frames.ts";
+import type { Stored, Write } from "../../store/store.ts";
+import { decodeAddress, encodeAddress, shardOf, type Address } from "../address.ts";
+import type { Effect, Need } from "../behavior.ts";
+import type { Directory } from "../directory.ts";
+import type { Message } from "../messages.ts";
+import { Attachments, type Attachment } from "./attachments.ts";
+import { Lane, type LaneHandler } from "./commits.ts";
+import { Debts } from "./debts.ts";
+import { Entity } from "./entity.ts";
+import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
+import type {
+  ActorEnvelope,
+  AskReply,
+  AttachEnvelope,
+  FollowedTail,
+  FollowItem,
+  ShardEnvelope,
+} from "./envelope.ts";
+import { Followers } from "./followers.ts";
+import type { HostParts } from "./host-parts.ts";
+import type { Family, Mailbox } from "./nact.ts";
+import { Firing } from "./timers.ts";
+
+/** Answers an ask. */
+export type Respond = (reply: AskReply) => void;
+
+/** The host of one shard. */
+export class ShardHost implements EntityHost, LaneHandler {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly directory: Directory;
+  readonly log: Log;
+  readonly lane: Lane;
+  readonly debts: Debts;
+  readonly firing = new Firing();
+  readonly #parts: HostParts;
+  readonly #family: Family;
+  readonly #entities = new Map<string, HostedEntity>();
+  readonly #holding = new Set<HostedEntity>();
+  readonly #followers = new Followers();
+  readonly #attachments: Attachments;
+  readonly #waiters: { readonly number: number; readonly resolve: () => void }[] = [];
+  #publishing: { to: string; event: LogEvent }[] = [];
+  #activations = 0;
+  #ended = false;
+
+  constructor(parts: HostParts, shard: number, epoch: number, last: number) {
+    this.#parts = parts;
+    this.shard = shard;
+    this.epoch = epoch;
+    this.directory = parts.directory;
+    this.log = parts.log.child({ shard, epoch });
+    this.lane = new Lane(parts.committer, shard, epoch, last, this);
+    this.debts = new Debts({
+      shard,
+      shards: parts.routing.shards,
+      epoch,
+      random: parts.random,
+      now: () => parts.clock.now(),
+      send: (envelope) => parts.send(envelope),
+    });
+    this.#attachments = new Attachments(epoch);
+    this.#family = parts.system.family(`shard-${shard}-${epoch}-${parts.random.id()}`);
+  }
+
+  /** Takes an envelope for this shard. */
+  accept(envelope: ShardEnvelope, from: NodeRun, respond: Respond | undefined): void {
+    if (this.#ended) return;
+    switch (envelope.k) {
+      case "actor":
+        return this.#deliver(envelope, respond);
+      case "attach":
+        return this.#attach(envelope, from, respond);
+      case "detach":
+        if (this.#attachments.detach(envelope.session, envelope.device, from, envelope.conn)) {
+          this.#devicesChanged(envelope.session);
+        }
+        return;
+      case "follow":
+        return void this.#follow(envelope.items, from, respond);
+      case "unfollow":
+        for (const log of envelope.to) this.#followers.remove(log, from);
+        return;
+      case "settled":
+        return this.debts.settle(envelope.id);
+      case "cast":
+        return this.#cast(envelope.to, envelope.frame, envelope.audience);
+      default:
+        return unreachable(envelope);
+    }
+  }
+
+  /** Delivers a durable timer that came due. */
+  fire(stored: Stored): void {
+    const { to, id } = JSON.parse(stored.value) as { to: string; id: string };
+    const address = decodeAddress(to);
+    if (this.#ended || address === undefined || !this.firing.begin(stored.id)) return;
+    const taken = this.#activate(address).take({ message: { kind: "timer", id }, timer: stored.id });
+    if (!taken) this.firing.abandon(stored.id);
+  }
+
+  /** A few times a second: debts that are due again, settlements that no commit has taken along. */
+  sweepDebts(): void {
+    this.debts.sweep();
+    const settled = this.debts.takeSettled();
+    if (settled.length > 0) this.lane.add(settled);
+  }
+
+  /** Every few seconds: actors that were quiet since then go to sleep. */
+  sweepSleepers(sleepBefore: number): void {
+    for (const [key, entity] of this.#entities) {
+      if (!entity.asleepSince(sleepBefore)) continue;
+      entity.stop();
+      this.#entities.delete(key);
+    }
+  }
+
+  /** Whether nothing waits to be handled or to become durable. */
+  get quiet(): boolean {
+    if (!this.lane.quiet || this.#holding.size > 0) return false;
+    for (const entity of this.#entities.values()) if (entity.busy) return false;
+    return true;
+  }
+
+  /** Runs that are gone for good leave no follower and no attachment behind. */
+  retain(alive: (run: NodeRun) => boolean): void {
+    this.#followers.retain(alive);
+    for (const session of this.#attachments.retain(alive)) this.#devicesChanged(session);
+  }
+
+  /** Number of active actors. */
+  get active(): number {
+    return this.#entities.size;
+  }
+
+  /** Ends everything at once; nothing that was held gets out. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.lane.close();
+    for (const entity of this.#entities.values())
+      for (const item of entity.stop()) item.respond?.({ kind: "busy" });
+    this.#entities.clear();
+    this.#holding.clear();
+    this.#family.stop();
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
+  }
+
+  /** Lets out what was held while the node was frozen. */
+  thaw(): void {
+    for (const entity of this.#holding) if (entity.release()) this.#holding.delete(entity);
+    this.#flushPublished();
+  }
+
+  // What the lane reports.
+
+  onCommitted(number: number): void {
+    for (const entity of this.#holding) if (entity.release()) this.#holding.delete(entity);
+    this.#flushPublished();
+    if (this.#waiters.length === 0) return;
+    for (const waiter of this.#waiters.splice(0)) {
+      if (waiter.number <= number) waiter.resolve();
+      else this.#waiters.push(waiter);
+    }
+  }
+
+  onFenced(epoch: number, owner: string): void {
+    this.#parts.fencedOut(this, epoch, owner);
+  }
+
+  onLost(last: number): void {
+    this.#parts.lostCommits(this, last);
+  }
+
+  // What entities ask.
+
+  now(): number {
+    return this.#parts.clock.now();
+  }
+
+  wall(): number {
+    return this.#parts.clock.wall();
+  }
+
+  newId(): string {
+    return this.#parts.random.id();
+  }
+
+  devicesOf(address: Address): number {
+    return address.kind === "session" ? this.#attachments.count(encodeAddress(address)) : 0;
+  }
+
+  committed(): number {
+    return this.lane.committed;
+  }
+
+  frozen(): boolean {
+    return this.#parts.routing.frozen();
+  }
+
+  spawn<State>(key: string, state: State, run: (state: State) => State): Mailbox {
+    return this.#family.spawn(`${key.replaceAll("/", ":")}#${++this.#activations}`, state, run);
+  }
+
+  async loadEntity<State>(
+    key: string,
+    after: number,
+    restore: (fields: Readonly<Record<string, string>>) => { state: State; position: number },
+  ): Promise<{ state: State; events: readonly LogEvent[] } | undefined> {
+    if (after > this.lane.committed) {
+      await new Promise<void>((resolve) => this.#waiters.push({ number: after, resolve }));
+    }
+    return this.#persist(async () => {
+      const fields = await this.#parts.loads.entity({ shard: this.shard, entity: key });
+      const { state, position } = restore(fields);
+      const events = key.startsWith("conversation/") ? await this.#readFrom(key, position) : [];
+      return { state, events };
+    });
+  }
+
+  loadNeeds(
+    key: string,
+    needs: readonly Need[],
+  ): Promise<readonly (string | boolean | undefined)[] | undefined> {
+    const { loads } = this.#parts;
+    return this.#persist(() =>
+      Promise.all(
+        needs.map((need) =>
+          "kept" in need
+            ? loads.kept({ shard: this.shard, key: need.kept })
+            : loads.member({ shard: this.shard, set: key, member: need.member }),
+        ),
+      ),
+    );
+  }
+
+  write(_entity: HostedEntity, writes: readonly Write[]): number {
+    return this.lane.add([...this.debts.takeSettled(), ...writes]);
+  }
+
+  perform(entity: HostedEntity, item: Item, effect: Effect, writes: Write[], outputs: (() => void)[]): void {
+    const { key } = entity;
+    switch (effect.do) {
+      case "append":
+        writes.push({ op: "append", log: key, seq: effect.event.seq, event: JSON.stringify(effect.event) });
+        outputs.push(() => this.#publish(key, effect.event));
+        return;
+      case "set":
+        return void writes.push({ op: "set", entity: key, field: effect.field, value: effect.value });
+      case "unset":
+        return void writes.push({ op: "unset", entity: key, field: effect.field });
+      case "keep":
+        return void writes.push({ op: "keep", key: effect.key, value: effect.value, ttlMs: effect.ttlMs });
+      case "join":
+      case "leave":
+        return void writes.push({ op: effect.do, set: key, member: effect.member });
+      case "answer":
+        return;
+      case "reply":
+        return void outputs.push(() => item.respond?.({ kind: "value", value: effect.value }));
+      case "tell": {
+        const id = this.debts.nextId();
+        const to = encodeAddress(effect.to);
+        writes.push({ op: "owe", id, value: this.debts.encode(to, effect.message) });
+        return void outputs.push(() => this.debts.begin(id, to, effect.message));
+      }
+      case "hint":
+        return void outputs.push(() => this.#hint(effect.to, effect.message));
+      case "push":
+        return void outputs.push(() =>
+          this.#toDevices(key, (conn) => ({ k: "push", conn, frame: effect.frame })),
+        );
+      case "broadcast":
+        return void outputs.push(() => this.#cast(key, effect.frame, effect.to));
+      case "follow":
+        return void outputs.push(() =>
+          this.#toDevices(key, (conn) => ({ k: "enter", conn, conv: effect.conv })),
+        );
+      case "unfollow":
+        return void outputs.push(() =>
+          this.#toDevices(key, (conn) => ({ k: "exit", conn, conv: effect.conv })),
+        );
+      case "arm":
+        return void writes.push({
+          op: "arm",
+          id: timerId(key, effect.id),
+          delayMs: effect.delayMs,
+          value: JSON.stringify({ to: key, id: effect.id }),
+        });
+      case "disarm":
+        return void writes.push({ op: "disarm", id: timerId(key, effect.id) });
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  holding(entity: HostedEntity): void {
+    this.#holding.add(entity);
+  }
+
+  timerDone(id: string): void {
+    this.firing.done(id);
+  }
+
+  restart(entity: HostedEntity, items: readonly Item[], after: number): void {
+    if (this.#ended) return;
+    const next = this.#create(entity.address, after);
+    for (const item of items) if (!next.take(item)) item.respond?.({ kind: "busy" });
+  }
+
+  deadLetter(key: string, item: Item): void {
+    this.#parts.deadLetters.add();
+    this.log.error("dead letter", { actor: key, message: item.message.kind });
+    item.respond?.({ kind: "answer", answer: { kind: "nack", code: "INTERNAL" } });
+    item.confirm?.();
+    if (item.timer !== undefined) this.lane.add([{ op: "disarm", id: item.timer }]);
+  }
+
+  forget(entity: HostedEntity): void {
+    if (this.#entities.get(entity.key) === entity) this.#entities.delete(entity.key);
+  }
+
+  #deliver(envelope: ActorEnvelope, respond: Respond | undefined): void {
+    const address = decodeAddress(envelope.to);
+    if (address === undefined) return;
+    if (respond !== undefined && (this.lane.saturated || this.debts.full)) return respond({ kind: "busy" });
+    const { debt, command } = envelope;
+    const taken = this.#activate(address).take({
+      message: envelope.message,
+      ...(command === undefined ? {} : { command }),
+      ...(respond === undefined ? {} : { respond }),
+      ...(debt === undefined ? {} : { confirm: () => this.#parts.send({ k: "settled", ...debt }) }),
+    });
+    if (!taken) respond?.({ kind: "busy" });
+  }
+
+  #activate(address: Address): HostedEntity {
+    return this.#entities.get(encodeAddress(address)) ?? this.#create(address, 0);
+  }
+
+  #create(address: Address, after: number): HostedEntity {
+    const entity = this.#parts.newEntity(address, this, after);
+    this.#entities.set(entity.key, entity);
+    for (const { message, id } of this.debts.owedTo(entity.key)) {
+      entity.take({ message, confirm: () => this.debts.settle(id) });
+    }
+    return entity;
+  }
+
+  #hint(to: Address, message: Message): void {
+    this.#parts.send({
+      k: "actor",
+      shard: shardOf(to, this.#parts.routing.shards),
+      to: encodeAddress(to),
+      message,
+    });
+  }
+
+  #attach(envelope: AttachEnvelope, from: NodeRun, respond: Respond | undefined): void {
+    const { session, device, attempt, conn } = envelope;
+    const outcome = this.#attachments.attach(session, device, attempt, from, conn);
+    if (outcome.kind === "superseded") return respond?.({ kind: "superseded" });
+    const { replaced, gen } = outcome;
+    if (replaced !== undefined) this.#parts.sendTo(replaced.run, { k: "replace", conn: replaced.conn });
+    if (outcome.fresh) this.#devicesChanged(session);
+    const describe: ActorEnvelope = {
+      k: "actor",
+      shard: this.shard,
+      to: session,
+      message: { kind: "describe" },
+    };
+    this.#deliver(describe, (reply) =>
+      respond?.(reply.kind === "value" ? { kind: "attached", gen, description: reply.value } : reply),
+    );
+  }
+
+  /** Only staff sessions care how many devices they have. */
+  #devicesChanged(session: string): void {
+    const address = decodeAddress(session);
+    if (address?.id.startsWith("a.") === true) this.#activate(address).take({ message: { kind: "devices" } });
+  }
+
+  async #follow(items: readonly FollowItem[], from: NodeRun, respond: Respond | undefined): Promise<void> {
+    for (const { to } of items) this.#followers.add(to, from);
+    const { loads } = this.#parts;
+    const tails = await this.#persist(() =>
+      Promise.all(
+        items.map(async ({ to, who }): Promise<FollowedTail> => {
+          const [stored, read] = await Promise.all([
+            this.#followers.tail(to) === undefined ? loads.tail({ shard: this.shard, log: to }) : undefined,
+            who === undefined
+              ? undefined
+              : loads.kept({ shard: this.shard, key: this.#parts.readKey(to, who) }),
+          ]);
+          if (stored !== undefined) this.#followers.noteTail(to, JSON.parse(stored) as LogEvent);
+          const tail = this.#followers.tail(to);
+          return {
+            to,
+            tail,
+            ...(who === undefined ? {} : { who }),
+            ...(read === undefined ? {} : { read: JSON.parse(read) as { seq: number; count: number } }),
+          };
+        }),
+      ),
+    );
+    respond?.(tails === undefined ? { kind: "busy" } : { kind: "tails", tails });
+  }
+
+  #publish(log: string, event: LogEvent): void {
+    this.#followers.noteTail(log, event);
+    if (this.#publishing.length === 0) this.#parts.clock.soon(() => this.#flushPublished());
+    this.#publishing.push({ to: log, event });
+  }
+
+  /** One envelope per following node, however many logs and events. */
+  #flushPublished(): void {
+    if (this.#publishing.length === 0) return;
+    const published = this.#publishing;
+    this.#publishing = [];
+    const byRun = new Map<string, { run: NodeRun; items: { to: string; event: LogEvent }[] }>();
+    for (const item of published) {
+      for (const run of this.#followers.of(item.to)) {
+        const key = `${run.node}/${run.incarnation}`;
+        const batch = byRun.get(key) ?? { run, items: [] };
+        batch.items.push(item);
+        byRun.set(key, batch);
+      }
+    }
+    for (const { run, items } of byRun.values()) {
+      this.#parts.sendTo(run, { k: "events", shard: this.shard, epoch: this.epoch, items });
+    }
+  }
+
+  #cast(log: string, frame: ServerFrame, audience: "all" | "staff"): void {
+    for (const run of this.#followers.of(log))
+      this.#parts.sendTo(run, { k: "casted", to: log, frame, audience });
+  }
+
+  #toDevices(session: string, make: (conn: number) => Parameters<HostParts["sendTo"]>[1]): void {
+    for (const attachment of [...this.#attachments.of(session)] as Attachment[]) {
+      this.#parts.sendTo(attachment.run, make(attachment.conn));
+    }
+  }
+
+  async #readFrom(log: string, position: number): Promise<readonly LogEvent[]> {
+    const events: LogEvent[] = [];
+    for (let after = position; ;) {
+      const slice = await this.#parts.loads.log({ shard: this.shard, log, after, limit: 500 });
+      for (const { event } of slice.events) events.push(JSON.parse(event) as LogEvent);
+      const end = slice.events.at(-1)?.seq ?? after;
+      if (slice.events.length === 0 || end >= slice.end) return events;
+      after = end;
+    }
+  }
+
+  /** Asks the store until it answers, or the shard is not hosted any more. */
+  async #persist<T>(work: () => Promise<T>): Promise<T | undefined> {
+    for (let attempt = 0; !this.#ended; attempt++) {
+      try {
+        const result = await work();
+        return this.#ended ? undefined : result;
+      } catch (error) {
+        if (attempt === 0) this.log.warn("loading failed, asking again", { error: messageOf(error) });
+        await this.#parts.pause(attempt);
+      }
+    }
+    return undefined;
+  }
+}
+
+function timerId(key: string, id: string): string {
+  return `${key}|${id}`;
+}
+
+/** Makes the activations of a table of behaviours. */
+export function entityMaker(behaviors: HostParts["behaviors"]): HostParts["newEntity"] {
+  return (address, host, after) => new Entity(address, behaviors[address.kind], host, after);
+}
