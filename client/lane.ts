@@ -16,8 +16,6 @@ export type CommandBody = WithoutNumbers<CommandFrame>;
 export interface Entry {
   readonly key: number;
   readonly body: CommandBody;
-  /** Wall time at which it was given, which decides how long its producer is trusted. */
-  readonly madeAtWall: number;
   /** The conversation's position at that time: its effect stands after this number. */
   readonly since: number;
   n: number;
@@ -25,7 +23,8 @@ export interface Entry {
   sentAt: number;
   /** Times it was sent on the present connection. */
   sends: number;
-  everSent: boolean;
+  /** Wall time at which it was first sent under its producer, which decides how long that is trusted. */
+  firstSentWall: number | undefined;
 }
 
 /** The commands of one producer and target. */
@@ -89,6 +88,11 @@ export class Lane {
     }
   }
 
+  /** The server's last number is lower than the one that was let go: later commands follow that one. */
+  insistOn(last: number): void {
+    this.#accepted = Math.min(this.#accepted, last);
+  }
+
   /** Lets all unanswered entries from that number on be sent again. */
   rewind(from: number): void {
     for (const entry of this.entries) {
@@ -104,7 +108,7 @@ export class Lane {
     this.#accepted = 0;
     this.#next = 1;
     for (const entry of this.entries) {
-      Object.assign(entry, { n: this.#next, state: "unsent", everSent: false, sends: 0 });
+      Object.assign(entry, { n: this.#next, state: "unsent", firstSentWall: undefined, sends: 0 });
       this.#next += 1;
     }
     this.syncing = false;
@@ -116,9 +120,7 @@ export class Lane {
   /** Whether some command may have taken effect so long ago that the server no longer knows its producer. */
   isDoubtful(wallMs: number): boolean {
     const possiblySent = this.entries.slice(0, limits.maxInFlight);
-    return possiblySent.some(
-      (entry) => entry.everSent && wallMs - entry.madeAtWall >= limits.producerTrustMs,
-    );
+    return possiblySent.some((entry) => wallMs - (entry.firstSentWall ?? wallMs) >= limits.producerTrustMs);
   }
 }
 

@@ -53,7 +53,6 @@ export const maxQueued = 4096;
 const resendMs = 10_000;
 const maxSends = 3;
 const maxSetbackMs = 10_000;
-const gapsBeforeSync = 6;
 const maxLanes = 1024;
 
 /** Where a command is numbered: its conversation, or one's own session. */
@@ -82,8 +81,8 @@ export class Outbox {
       lane.renumber(this.#newProducer(), wallMs);
     const key = this.#nextKey;
     this.#nextKey += 1;
-    const fresh = { state: "unsent", sentAt: 0, sends: 0, everSent: false } as const;
-    lane.add({ key, body, since, madeAtWall: wallMs, ...fresh });
+    const fresh = { state: "unsent", sentAt: 0, sends: 0, firstSentWall: undefined } as const;
+    lane.add({ key, body, since, ...fresh });
     return key;
   }
 
@@ -110,7 +109,8 @@ export class Outbox {
       lane.window = Math.min(lane.window, this.#maxInFlight);
       for (const entry of lane.sendable(nowMs)) {
         frames.push(frameOf(lane, entry));
-        Object.assign(entry, { state: "sent", sentAt: nowMs, everSent: true, sends: entry.sends + 1 });
+        entry.firstSentWall ??= wallMs;
+        Object.assign(entry, { state: "sent", sentAt: nowMs, sends: entry.sends + 1 });
       }
     }
     return { frames, syncs };
@@ -180,8 +180,7 @@ export class Outbox {
         if (entry.state === "sent") this.#resendFrom(lane, entry, frame.last ?? 0, nowMs);
         return undefined;
       case "sync":
-        lane.syncing = true;
-        lane.rewind(0);
+        this.#doubt(lane, entry, nowMs);
         return undefined;
     }
   }
@@ -244,14 +243,31 @@ export class Outbox {
     lane.holdUntil = nowMs + (waitMs === undefined ? jitter : waitMs + Math.min(jitter, waitMs / 4));
   }
 
-  /** `GAP`: the server has `last`; what stands behind it goes again. A gap at the head is no mere reordering. */
+  /**
+   * `GAP`: the server has `last`; what stands behind it goes again. At the head, where all before is answered, the
+   * server may not have counted a refused number, or have lost one: the head then no longer insists on it.
+   */
   #resendFrom(lane: Lane, entry: Entry, last: number, nowMs: number): void {
     if (entry.n <= last) return;
     lane.window = 1;
     lane.rewind(last + 1);
     if (lane.entries.find(isOpen) !== entry) return;
+    lane.insistOn(last);
     this.#setBack(lane, last + 1, nowMs);
-    if (lane.afterOf(entry) > last && lane.setbacks >= gapsBeforeSync) lane.syncing = true;
+  }
+
+  /**
+   * `PRODUCER_UNKNOWN`: if nothing was ever acknowledged, its first command only has not arrived yet; renumbering
+   * would then give that command two effects. Otherwise the log must tell.
+   */
+  #doubt(lane: Lane, entry: Entry, nowMs: number): void {
+    const head = lane.entries.find(isOpen);
+    if (head && lane.afterOf(head) === 0) {
+      if (entry.state === "sent") this.#resendFrom(lane, entry, 0, nowMs);
+      return;
+    }
+    lane.syncing = true;
+    lane.rewind(0);
   }
 
   #laneOf(producer: string): Lane | undefined {
