@@ -1,0 +1,91 @@
+/**
+ * How far each person has read: one kept record per person and conversation, beside the log and not in its snapshot.
+ * Unread = content up to the end - content up to the mark - own content after the mark, so it is never negative and
+ * one's own messages never count (openimsdk/open-im-server#3539, #2807).
+ */
+import { assert } from "../base/assert.ts";
+import { isStaff } from "../protocol/ids.ts";
+import type { LogEvent } from "../protocol/events.ts";
+import { encodeAddress, sessionId, type Address } from "./address.ts";
+import type { ConversationDraft } from "./conversation-draft.ts";
+import { visibleFloor } from "./conversation-state.ts";
+import type { Principal } from "./messages.ts";
+
+/** One person's mark: read up to `seq`, where `count` content events stood; `own` are own content events after it. */
+export interface ReadMark {
+  readonly seq: number;
+  readonly count: number;
+  readonly own: readonly number[];
+}
+
+const nothingRead: ReadMark = { seq: 0, count: 0, own: [] };
+const markTtlMs = 180 * 24 * 3600_000;
+const ownMax = 64;
+
+/** The kept record of a person's mark in a conversation; `who` is a session id, `v.<visitor>` or `a.<staff>`. */
+export function readKey(conversation: Address, who: string): string {
+  return `read/${encodeAddress(conversation)}/${who}`;
+}
+
+/** A mark as it was kept; without a record nothing is read. */
+export function parseMark(record: string | undefined): ReadMark {
+  if (record === undefined) return nothingRead;
+  const mark = JSON.parse(record) as ReadMark;
+  assert(Number.isInteger(mark.seq) && Number.isInteger(mark.count), "a read mark holds numbers");
+  return mark;
+}
+
+/** `read` and `unread` of `Followed`: `count` is the log's content count for that reader's audience. */
+export function readState(record: string | undefined, count: number): { read: number; unread: number } {
+  const mark = parseMark(record);
+  return { read: mark.seq, unread: Math.max(0, count - mark.count - mark.own.length) };
+}
+
+/** Moves a reader's mark forward, never back, and shows it to who follows. */
+export function onRead(draft: ConversationDraft, by: Principal, seq: number, count: number): void {
+  const { log, self } = draft.state;
+  const who = sessionId(by.role, by.user);
+  const mark = parseMark(draft.context.kept(readKey(self, who)));
+  if (seq <= mark.seq || seq > log.seq) return;
+  const total = isStaff(by.role) ? log.countStaff : log.countAll;
+  const own = mark.own.filter((said) => said > seq);
+  const known = seq === log.seq ? total : Math.min(count, total - own.length);
+  keepMark(draft, who, { seq, count: Math.max(mark.count, known), own });
+  const frame = { t: "read", conv: draft.conv, user: by.user, role: by.role, seq } as const;
+  if (!isStaff(by.role)) return (draft.effects.push({ do: "broadcast", frame, to: "all" }), undefined);
+  const floor = visibleFloor(log, seq);
+  if (floor !== seq) draft.effects.push({ do: "broadcast", frame, to: "staff" });
+  if (floor !== undefined && floor > 0)
+    draft.effects.push({ do: "broadcast", frame: { ...frame, seq: floor }, to: "all" });
+}
+
+/** After an own content event: the mark moves to it if nothing unread stood before it, else it is noted as own. */
+export function foldOwn(draft: ConversationDraft, by: Principal, event: LogEvent): void {
+  const who = sessionId(by.role, by.user);
+  const record = draft.context.kept(readKey(draft.state.self, who));
+  const count = isStaff(by.role) ? event.countStaff : event.countAll;
+  const mark = parseMark(record);
+  const caughtUp = readState(record, count - 1).unread === 0;
+  keepMark(
+    draft,
+    who,
+    caughtUp
+      ? { seq: event.seq, count, own: [] }
+      : { ...mark, own: [...mark.own.slice(1 - ownMax), event.seq] },
+  );
+}
+
+/** For somebody who enters a group: what stood there before counts as read. */
+export function markAllRead(draft: ConversationDraft, who: string): void {
+  const { log } = draft.state;
+  keepMark(draft, who, { seq: log.seq, count: log.countStaff, own: [] });
+}
+
+function keepMark(draft: ConversationDraft, who: string, mark: ReadMark): void {
+  draft.effects.push({
+    do: "keep",
+    key: readKey(draft.state.self, who),
+    value: JSON.stringify(mark),
+    ttlMs: markTtlMs,
+  });
+}
