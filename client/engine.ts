@@ -7,6 +7,7 @@
  * what was given in order is sent in order (SenderFIFO).
  */
 import { closeCodes } from "../protocol/codes.ts";
+import { limits } from "../protocol/limits.ts";
 import { faultOf } from "./check.ts";
 import { Connector, type ConnectionState, type Endpoint } from "./connector.ts";
 import { findEffects } from "./doubt.ts";
@@ -35,6 +36,7 @@ export class Engine {
   readonly #reads = new Map<string, number>();
   #state: ConnectionState = { state: "connecting" };
   #cancelTimer: Cancel = () => {};
+  #cancelAck: Cancel | undefined;
 
   constructor(environment: Environment, endpoint: Endpoint, historySize: number) {
     this.#environment = environment;
@@ -46,6 +48,11 @@ export class Engine {
       {
         emit: (name, payload) => this.events.emit(name, payload),
         ask: (question, lasting) => this.ask(question, lasting),
+        after: (delayMs, run) => {
+          environment.after(delayMs, () => {
+            if (this.#connector.online) run();
+          });
+        },
         giveUp: (reason) => this.#connector.giveUp(closeCodes.unavailable, reason),
       },
       historySize,
@@ -56,7 +63,7 @@ export class Engine {
       disconnected: () => this.#disconnected(),
       changed: (state) => this.#changed(state),
       unansweredSince: () => oldest(this.outbox.oldestSentAt(), this.#requests.oldestSentAt()),
-      takeAcks: () => this.feed.cursors.takeAcks(),
+      takeAcks: () => this.#takeAcks(),
     });
     environment.after(0, () => {
       if (this.#state.state !== "stopped") this.#connector.start();
@@ -185,9 +192,22 @@ export class Engine {
   }
 
   #acknowledge(): void {
-    if (!this.feed.cursors.ackIsDue()) return;
-    const acks = this.feed.cursors.takeAcks();
+    if (!this.feed.cursors.ackIsDue()) {
+      this.#cancelAck ??= this.#environment.after(limits.dackMs, () => this.#sendAcks());
+      return;
+    }
+    this.#sendAcks();
+  }
+
+  #sendAcks(): void {
+    const acks = this.#takeAcks();
     if (acks) this.#connector.send({ t: "dack", acks });
+  }
+
+  #takeAcks(): Record<string, number> | undefined {
+    this.#cancelAck?.();
+    this.#cancelAck = undefined;
+    return this.feed.cursors.takeAcks();
   }
 
   #answered(frame: Answer): void {
@@ -232,6 +252,8 @@ export class Engine {
 
   #disconnected(): void {
     this.#cancelTimer();
+    this.#cancelAck?.();
+    this.#cancelAck = undefined;
     this.outbox.disconnected();
     this.#requests.disconnected();
     this.feed.disconnected();

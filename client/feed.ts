@@ -22,6 +22,8 @@ export interface FeedHost {
   emit<Name extends keyof ClientEvents>(name: Name, payload: ClientEvents[Name]): void;
   /** Asks the server on behalf of the SDK itself; rejected when the connection goes. */
   ask(question: QuestionBody, lasting: boolean): Promise<Answer>;
+  /** Runs later, unless the client stops. */
+  after(delayMs: number, run: () => void): void;
   /** Gives the connection up, to come back with backoff. */
   giveUp(reason: string): void;
 }
@@ -37,6 +39,8 @@ export interface Identity {
   readonly gen: number;
 }
 
+/** Time within which an acknowledged event is delivered. */
+const overdueMs = 5_000;
 const goneCodes: ReadonlySet<string> = new Set(["FORBIDDEN", "NOT_FOUND"]);
 
 /** All followed conversations of one client. */
@@ -112,12 +116,16 @@ export class Feed {
     else if (verdict.kind === "gap") this.#repair(conv, verdict.repair);
   }
 
-  /** An own command was acknowledged; where its `prev` is the position, that is the delivery of a send or note. */
+  /**
+   * An own command was acknowledged; where its `prev` is the position, that is the delivery of a send or note. What is
+   * to be delivered otherwise and does not come is missing.
+   */
   acknowledged(settled: Extract<Settled, { kind: "accepted" }>): void {
     const { body, receipt, p, n } = settled;
     const identity = this.#identity;
-    if ((body.t !== "send" && body.t !== "note") || receipt.seq === 0 || !identity) return;
-    if (this.#cursors.get(body.conv)?.[0] !== receipt.prev) return;
+    if (receipt.seq === 0 || !("conv" in body) || !identity) return;
+    const isDelivery = this.#cursors.get(body.conv)?.[0] === receipt.prev;
+    if (!isDelivery || (body.t !== "send" && body.t !== "note")) return this.#await(body.conv, receipt.seq);
     const by: Author = { role: identity.role as Role, id: identity.user };
     const said: EventBody = { kind: body.t === "note" ? "note" : "message", body: body.body };
     const { seq, epoch, prev, ts } = receipt;
@@ -158,6 +166,15 @@ export class Feed {
     const taken = this.#views.get(conv) === view ? view.prepend(events) : [];
     if (taken.length > 0) this.#host.emit("history", { conv, events: taken });
     return taken;
+  }
+
+  #await(conv: string, seq: number): void {
+    const isMissing = (): boolean => (this.#cursors.get(conv)?.[0] ?? seq) < seq;
+    if (!isMissing()) return;
+    this.#host.after(overdueMs, () => {
+      const repair = isMissing() ? this.#cursors.missing(conv) : undefined;
+      if (repair) this.#repair(conv, repair);
+    });
   }
 
   #concludeWelcome(): void {

@@ -33,6 +33,8 @@ export const limits = {
   dackEvents: 64,
   /** Bytes of deliveries after which a client acknowledges without waiting for its next frame. */
   dackBytes: 64 * 1024,
+  /** Age of the oldest unacknowledged delivery at which a client acknowledges without waiting for its next frame. */
+  dackMs: 3_000,
   /** Deliveries that may be unacknowledged per connection and conversation. */
   maxUnackedEvents: 256,
   /** Outgoing bytes waiting on one connection above which typing and presence are dropped. */

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Outbox, type Receipt, type Settled, type SyncWanted } from "../../client/outbox.ts";
 import { limits } from "../../protocol/limits.ts";
