@@ -7,14 +7,15 @@ import { startProcess } from "../../compose/local/process.ts";
 import { sqliteStore } from "../../store/sqlite.ts";
 import { losingReplies, lossyStore } from "../support/lost-replies.ts";
 import { manualClock } from "../support/manual-clock.ts";
-import { alice, benchOf } from "./store-harness.ts";
+import { alice, benchOf, type StoreHarness } from "./store-harness.ts";
+import { storeModel } from "./store-model.ts";
 import { storeContract } from "./store.ts";
 
 function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "usher-sqlite-"));
 }
 
-storeContract("sqlite", async () => {
+const makeHarness = async (): Promise<StoreHarness> => {
   const folder = temporaryFolder();
   const clock = manualClock();
   const store = lossyStore(sqliteStore({ file: join(folder, "sub", "usher.db"), clock }));
@@ -27,7 +28,9 @@ storeContract("sqlite", async () => {
       rmSync(folder, { recursive: true });
     },
   };
-});
+};
+storeContract("sqlite", makeHarness);
+storeModel("sqlite", makeHarness, 60);
 
 describe("sqlite store", () => {
   let folder: string;

@@ -1,0 +1,132 @@
+import type { Failure } from "../../base/errors.ts";
+import type { Owner, ShardCommit, Verdict, Write } from "../store.ts";
+import { brokenLog, unknownOutcome } from "../verdict.ts";
+import type { RedisKeys } from "./keys.ts";
+
+/** One run of commit.lua: commits of several shards that one server serves. */
+export interface CommitBatch {
+  readonly partition: number;
+  readonly commits: ShardCommit[];
+  /** Where each of them stood in the call. */
+  readonly positions: number[];
+  readonly keys: string[];
+  readonly args: (string | number)[];
+  /** About how many bytes the arguments take. */
+  bytes: number;
+}
+
+/** A script must not hold the server up for long: what is larger becomes several. */
+const batchBytes = 256 * 1024;
+/** What Redis' protocol adds to an argument, roughly. */
+const argumentBytes = 8;
+
+/**
+ * Lays commits out for commit.lua. In a cluster one batch stays within one partition.
+ * @param cluster whether a script reaches only the keys of one partition
+ */
+export function batchCommits(
+  keys: RedisKeys,
+  cluster: boolean,
+  owner: Owner,
+  commits: readonly ShardCommit[],
+): readonly CommitBatch[] {
+  const batches: CommitBatch[] = [];
+  const open = new Map<number, CommitBatch>();
+  for (const [position, commit] of commits.entries()) {
+    const partition = keys.partitionOf(commit.shard);
+    const group = cluster ? partition : 0;
+    const { args, bytes } = encodeWrites(commit.writes);
+    let batch = open.get(group);
+    if (batch === undefined || batch.bytes + bytes > batchBytes) {
+      batch = {
+        partition,
+        commits: [],
+        positions: [],
+        keys: [],
+        args: [owner, cluster ? "1" : "0"],
+        bytes: 0,
+      };
+      batches.push(batch);
+      open.set(group, batch);
+    }
+    batch.commits.push(commit);
+    batch.positions.push(position);
+    batch.keys.push(keys.fence(commit.shard));
+    batch.args.push(commit.epoch, commit.number, args.length);
+    for (const arg of args) batch.args.push(arg);
+    batch.bytes += bytes;
+  }
+  return batches;
+}
+
+function encodeWrites(writes: readonly Write[]): { args: (string | number)[]; bytes: number } {
+  const args: (string | number)[] = [];
+  for (const write of writes) encodeWrite(args, write);
+  let bytes = 0;
+  for (const arg of args) bytes += argumentBytes + (typeof arg === "string" ? arg.length : argumentBytes);
+  return { args, bytes };
+}
+
+/** One letter and its arguments; commit.lua knows how many each has. */
+function encodeWrite(args: (string | number)[], write: Write): number {
+  switch (write.op) {
+    case "append":
+      return args.push("a", write.log, write.seq, write.event);
+    case "set":
+      return args.push("s", write.entity, write.field, write.value);
+    case "unset":
+      return args.push("u", write.entity, write.field);
+    case "keep":
+      return args.push("k", write.key, Math.max(1, Math.ceil(write.ttlMs)), write.value);
+    case "owe":
+      return args.push("o", write.id, write.value);
+    case "settle":
+      return args.push("x", write.id);
+    case "arm":
+      return args.push("t", write.id, Math.ceil(write.delayMs), write.value);
+    case "disarm":
+      return args.push("d", write.id);
+    case "join":
+      return args.push("j", write.set, write.member);
+    case "leave":
+      return args.push("l", write.set, write.member);
+  }
+}
+
+/** The verdicts of one batch as commit.lua writes them. */
+export function decodeVerdicts(answer: unknown): readonly Verdict[] {
+  return list(answer).map((verdict): Verdict => {
+    if (verdict === 0) return { kind: "committed" };
+    const [kind, first, second] = list(verdict);
+    if (kind === "f") return { kind: "fenced", epoch: Number(first), owner: String(second) };
+    return { kind: kind === "h" ? "ahead" : "stale", last: Number(first) };
+  });
+}
+
+/** Names the append that commit.lua refused as `CORRUPT <commit> <argument> <end>`, if it was that. */
+export function brokenAppend(batch: CommitBatch, reply: string): Failure | undefined {
+  const [, commit, argument, end] = /^CORRUPT (\d+) (\d+) (\d+)/.exec(reply) ?? [];
+  if (argument === undefined) return undefined;
+  const shard = batch.commits[Number(commit) - 1]?.shard ?? -1;
+  const log = String(batch.args[Number(argument)]);
+  return brokenLog(shard, log, Number(end), Number(batch.args[Number(argument) + 1]));
+}
+
+/**
+ * What to say of a call of which only parts failed: unavailable only if nothing at all was applied.
+ * @param failures those of its batches, at least one
+ * @param batches how many it had
+ */
+export function overallFailure(failures: readonly Failure[], batches: number): Failure {
+  const corruption = failures.find(({ code }) => code === "STORE_CORRUPT");
+  if (corruption !== undefined) return corruption;
+  const first = failures.find(({ code }) => code === "STORE_UNKNOWN_OUTCOME") ?? failures[0];
+  if (first === undefined) return unknownOutcome("no reason is known");
+  if (first.code === "STORE_UNKNOWN_OUTCOME" || failures.length === batches) return first;
+  return unknownOutcome(`parts of it were applied, others not: ${first.message}`, first);
+}
+
+/** An array of what Redis answered. */
+export function list(answer: unknown): readonly unknown[] {
+  return Array.isArray(answer) ? (answer as readonly unknown[]) : [];
+}
