@@ -1,3 +1,4 @@
+import type { Code } from "../../protocol/codes.ts";
 import type { Log } from "../../base/log.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import type { Write } from "../../store/store.ts";
@@ -11,7 +12,10 @@ import type { Mailbox } from "./nact.ts";
 
 /** One message on its way into an actor. */
 export interface Item {
-  readonly message: Message;
+  /** Absent for a command that the edge refused. */
+  readonly message?: Message;
+  /** The code with which the edge refused a command: its number is used up, the behaviour does not see it. */
+  readonly refuse?: Code;
   readonly command?: CommandNumber;
   /** Called after the commit of what came of it, when the message is an obligation. */
   readonly confirm?: () => void;

@@ -173,7 +173,8 @@ export class Entity<State> implements HostedEntity {
     const missing: Need[] = [];
     const p = item.command?.p;
     if (p !== undefined && !this.#producers.has(p)) missing.push({ kept: this.#producerKey(p) });
-    for (const need of this.#behavior.needs(state, item.message)) {
+    const needs = item.message === undefined ? [] : this.#behavior.needs(state, item.message);
+    for (const need of needs) {
       if ("kept" in need ? !this.#kept.has(need.kept) : !this.#members.has(need.member)) missing.push(need);
     }
     if (missing.length === 0) return true;
@@ -214,6 +215,10 @@ export class Entity<State> implements HostedEntity {
         );
         return state;
       }
+    }
+    if (item.message === undefined) {
+      this.#perform(item, [{ do: "answer", answer: { kind: "nack", code: item.refuse ?? "INVALID" } }]);
+      return state;
     }
     const step = this.#behavior.receive(state, item.message, this.#context);
     this.#perform(item, step.effects);
@@ -272,7 +277,7 @@ export class Entity<State> implements HostedEntity {
     const crashes = (item.crashes ?? 0) + 1;
     this.#host.log.error("an actor crashed", {
       actor: this.key,
-      message: item.message.kind,
+      message: item.message?.kind,
       crashes,
       error: messageOf(error),
       stack: error instanceof Error ? error.stack : undefined,

@@ -5,6 +5,7 @@
 import type { CommandNumber } from "../producers.ts";
 import type { Message, Principal } from "../messages.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
+import type { Code } from "../../protocol/codes.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
 import type { CommandAnswer } from "../behavior.ts";
@@ -20,6 +21,15 @@ export interface ActorEnvelope {
   readonly command?: CommandNumber;
   /** The obligation that this tell discharges: confirmed to its shard's owner after the commit. */
   readonly debt?: { readonly shard: number; readonly id: string };
+}
+
+/** A numbered command that the edge refused for good: its number is used up all the same. */
+export interface RefusalEnvelope {
+  readonly k: "refusal";
+  readonly shard: number;
+  readonly to: string;
+  readonly command: CommandNumber;
+  readonly code: Code;
 }
 
 /** One log to follow; `who` asks for that person's read cursor as well. */
@@ -44,6 +54,7 @@ export interface AttachEnvelope {
 /** Envelopes for the owner of a shard. */
 export type ShardEnvelope =
   | ActorEnvelope
+  | RefusalEnvelope
   | AttachEnvelope
   | {
       readonly k: "detach";

@@ -9,7 +9,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
-import type { Subscription, Transport } from "../../transport/transport.ts";
+import type { Transport } from "../../transport/transport.ts";
 import type { NodeEnvelope } from "./envelope.ts";
 
 /** What travels: a numbered batch, the count so far, a request to repeat, or the word that a repeat is impossible. */
@@ -75,7 +75,6 @@ export class Links {
   readonly #dropped;
   readonly #gaps;
   readonly #resent;
-  #subscription: Subscription | undefined;
   #scheduled = false;
   #stopCounting = (): void => {};
 
@@ -89,20 +88,22 @@ export class Links {
     this.#resent = parts.metrics.counter("usher_link_resent_total", "Batches that were sent again");
   }
 
-  /** Resolves when envelopes for this node can arrive. */
-  async start(): Promise<void> {
-    this.#subscription = await this.#parts.transport.subscribe(this.#parts.self().node, (payload) =>
-      this.#take(payload),
-    );
+  /** Begins to repeat the counts. */
+  start(): void {
     this.#stopCounting = this.#parts.clock.every(countMs, () => this.#count());
   }
 
   /** Ends everything at once. */
   stop(): void {
     this.#stopCounting();
-    this.#subscription?.unsubscribe();
+    this.reset();
+  }
+
+  /** Begins anew with every peer: this node is another run now. */
+  reset(): void {
     this.#out.clear();
     this.#in.clear();
+    this.#dirty.clear();
   }
 
   /** Queues one envelope; all that is queued in one turn goes as one batch. False when the link is full. */
@@ -182,7 +183,8 @@ export class Links {
     }
   }
 
-  #take(payload: string): void {
+  /** Takes what the transport brought for this node. */
+  take(payload: string): void {
     const wire = JSON.parse(payload) as Wire;
     if (wire.ti !== this.#parts.self().incarnation) return;
     const run: NodeRun = { node: wire.from, incarnation: wire.fi };

@@ -128,6 +128,14 @@ export class Router {
     }
   }
 
+  /** This node is another run now: answers to the old one are lost, everything is asked again. */
+  reborn(): void {
+    for (const pending of this.#pending.values()) {
+      pending.sentTo = "";
+      this.#dispatch(pending);
+    }
+  }
+
   #isSelf(run: NodeRun): boolean {
     const { self } = this.#parts.routing;
     return run.node === self.node && run.incarnation === self.incarnation;

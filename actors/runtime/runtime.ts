@@ -157,10 +157,10 @@ export class Runtime implements Hosting {
     metrics.gauge("usher_asks_waiting", "Asks without an answer yet", () => this.router.waiting);
   }
 
-  /** Begins to take envelopes. */
-  async start(): Promise<void> {
+  /** Begins to work. */
+  start(): void {
     const { clock, routing, store, log } = this.#parts;
-    await this.#links.start();
+    this.#links.start();
     routing.onThaw(() => this.#thaw());
     routing.onRoutes((shards) => {
       const moved = new Set(shards);
@@ -173,7 +173,9 @@ export class Runtime implements Hosting {
           log.warn("run id unknown", { error: messageOf(error) }),
         );
     });
-    this.#runId = await store.runId();
+    void this.#storeIsBack().catch((error: unknown) =>
+      log.warn("run id unknown", { error: messageOf(error) }),
+    );
     const idleMs = this.#parts.idleMs ?? defaultIdleMs;
     this.#cancels.push(
       clock.every(debtSweepMs, () => {
@@ -195,6 +197,18 @@ export class Runtime implements Hosting {
     this.#links.flush();
     this.#links.stop();
     this.#parts.system.stop();
+  }
+
+  /** Takes what the transport brought for this node. */
+  takePayload(payload: string): void {
+    this.#links.take(payload);
+  }
+
+  /** This node goes on as another run: peers know nothing of it, whatever hung on the old run is renewed. */
+  reborn(): void {
+    this.#links.reset();
+    this.router.reborn();
+    this.hub.renew(() => true);
   }
 
   /** Figures for metrics and the admin picture. */
@@ -302,7 +316,9 @@ export class Runtime implements Hosting {
   async #storeIsBack(): Promise<void> {
     const runId = await this.#parts.store.runId();
     if (runId !== this.#runId) {
+      const first = this.#runId === undefined;
       this.#runId = runId;
+      if (first) return;
       this.#committer.reclaim([...this.#hosts.values()].map(({ lane }) => lane));
     }
     this.#committer.kick();

@@ -27,6 +27,7 @@ import type {
   AttachEnvelope,
   FollowedTail,
   FollowItem,
+  RefusalEnvelope,
   ShardEnvelope,
 } from "./envelope.ts";
 import { Followers } from "./followers.ts";
@@ -82,6 +83,8 @@ export class ShardHost implements EntityHost, LaneHandler {
     switch (envelope.k) {
       case "actor":
         return this.#deliver(envelope, respond);
+      case "refusal":
+        return this.#refuse(envelope, respond);
       case "attach":
         return this.#attach(envelope, from, respond);
       case "detach":
@@ -212,7 +215,7 @@ export class ShardHost implements EntityHost, LaneHandler {
   }
 
   spawn<State>(key: string, state: State, run: (state: State) => State): Mailbox {
-    return this.#family.spawn(`${key.replaceAll("/", ":")}#${++this.#activations}`, state, run);
+    return this.#family.spawn(`${key.replaceAll("/", "_")}_${++this.#activations}`, state, run);
   }
 
   async loadEntity<State>(
@@ -323,7 +326,7 @@ export class ShardHost implements EntityHost, LaneHandler {
 
   deadLetter(key: string, item: Item): void {
     this.#parts.deadLetters.add();
-    this.log.error("dead letter", { actor: key, message: item.message.kind });
+    this.log.error("dead letter", { actor: key, message: item.message?.kind });
     item.respond?.({ kind: "answer", answer: { kind: "nack", code: "INTERNAL" } });
     item.confirm?.();
     if (item.timer !== undefined) this.lane.add([{ op: "disarm", id: item.timer }]);
@@ -345,6 +348,12 @@ export class ShardHost implements EntityHost, LaneHandler {
       ...(debt === undefined ? {} : { confirm: () => this.#parts.send({ k: "settled", ...debt }) }),
     });
     if (!taken) respond?.({ kind: "busy" });
+  }
+
+  #refuse({ to, command, code }: RefusalEnvelope, respond: Respond | undefined): void {
+    const address = decodeAddress(to);
+    if (address === undefined || respond === undefined) return;
+    if (!this.#activate(address).take({ refuse: code, command, respond })) respond({ kind: "busy" });
   }
 
   #activate(address: Address): HostedEntity {

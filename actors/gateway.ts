@@ -1,0 +1,260 @@
+/**
+ * All connections of one node. Role: groups them into buckets of proxy actors, sweeps their deadlines on one wheel,
+ * attaches them again when their session's shard has moved, sends them away paced. Boundary: sockets come from the edge.
+ * Invariants: frames of a connection are handled in their order; what waits to be handled is bounded (StormBounded);
+ * under load sockets are not read before the event loop suffers.
+ */
+import type { Log } from "../base/log.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { Cancel } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import type { Routing } from "../placement/hosting.ts";
+import { closeCodes } from "../protocol/codes.ts";
+import { isConversationId } from "../protocol/ids.ts";
+import type { ConnectionParts } from "./client-port.ts";
+import { Connection } from "./connection.ts";
+import type { Parsed } from "./inbound.ts";
+import type { NodeEnvelope } from "./runtime/envelope.ts";
+import type { ActorSystem, Family, Mailbox } from "./runtime/nact.ts";
+import type { Socket } from "./socket.ts";
+
+/** What a gateway is made of. */
+export interface GatewayParts {
+  readonly connection: Omit<ConnectionParts, "onAttached" | "onClosed">;
+  readonly routing: Routing;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly system: ActorSystem;
+  readonly parse: (text: string) => Parsed;
+}
+
+/** The edge's end of a connection. */
+export interface ConnectionInput {
+  /** One text message came. */
+  receive(text: string): void;
+  /** The socket is gone. */
+  closed(): void;
+}
+
+interface Bucket {
+  readonly mailbox: Mailbox;
+  readonly inbox: { readonly connection: Connection; readonly text: string }[];
+  members: number;
+}
+
+const bucketSize = 256;
+const framesPerWake = 128;
+const waitingFramesMax = 512;
+const sweepMs = 1000;
+const pumpSweepEvery = 3;
+const lagProbeMs = 50;
+const lagPauseMs = 200;
+const reattachAtOnce = 64;
+const reattachRetryMs = 250;
+
+/** The connections of one node. */
+export class Gateway {
+  readonly #parts: GatewayParts;
+  readonly #connectionParts: ConnectionParts;
+  readonly #connections = new Map<number, Connection>();
+  readonly #sockets = new Map<number, Socket>();
+  readonly #byShard = new Map<number, Set<Connection>>();
+  readonly #waiting = new Map<number, number>();
+  readonly #family: Family;
+  readonly #buckets: Bucket[] = [];
+  readonly #bucketOf = new Map<number, Bucket>();
+  readonly #reattach = new Set<Connection>();
+  readonly #cancels: Cancel[] = [];
+  readonly #frames;
+  #reattaching = 0;
+  #ids = 0;
+  #sweeps = 0;
+  #paused = false;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    this.#connectionParts = {
+      ...parts.connection,
+      onAttached: (conn) => this.#attached(conn),
+      onClosed: (conn) => this.#forget(conn),
+    };
+    this.#family = parts.system.family("connections");
+    this.#frames = parts.metrics.counter("usher_frames_in_total", "Frames received from clients");
+    parts.metrics.gauge("usher_connections", "Open client connections", () => this.#connections.size);
+    const { clock } = parts.connection;
+    parts.routing.onRoutes((shards) => this.#onRoutes(shards));
+    let expected = clock.now() + lagProbeMs;
+    this.#cancels.push(
+      clock.every(sweepMs, () => this.#sweep()),
+      clock.every(lagProbeMs, () => {
+        const now = clock.now();
+        this.#breathe(now - expected);
+        expected = now + lagProbeMs;
+      }),
+    );
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Takes a new socket. */
+  open(socket: Socket): ConnectionInput {
+    const connection = new Connection(this.#connectionParts, ++this.#ids, socket);
+    const bucket = this.#bucketWithRoom();
+    bucket.members++;
+    this.#connections.set(connection.id, connection);
+    this.#sockets.set(connection.id, socket);
+    this.#bucketOf.set(connection.id, bucket);
+    if (this.#paused) socket.pause();
+    return {
+      receive: (text) => this.#receive(connection, bucket, text),
+      closed: () => connection.closed(),
+    };
+  }
+
+  /** Delivers what another node has for a connection of this one. */
+  take(envelope: NodeEnvelope): void {
+    if (!("conn" in envelope)) return;
+    const connection = this.#connections.get(envelope.conn);
+    if (connection === undefined) return;
+    if (envelope.k === "push") connection.ephemeral(envelope.frame);
+    else if (envelope.k === "replace") connection.replaced();
+    else if (isConversationId(envelope.conv)) {
+      if (envelope.k === "enter") void connection.enter(envelope.conv);
+      else connection.exit(envelope.conv);
+    }
+  }
+
+  /** Attaches again the connections whose sessions are owned by that node: something of it was lost. */
+  renew(node: string): void {
+    for (const [shard, connections] of this.#byShard) {
+      if (this.#parts.routing.route(shard)?.owner.node !== node) continue;
+      for (const connection of connections) this.#reattach.add(connection);
+    }
+    this.#pumpReattach();
+  }
+
+  /** Attaches everything again: this node is another run now. */
+  renewAll(): void {
+    for (const connections of this.#byShard.values()) for (const one of connections) this.#reattach.add(one);
+    this.#pumpReattach();
+  }
+
+  /** Asks all clients to move, spread evenly over `overMs`; each is told its own delay. */
+  sendAway(overMs: number): void {
+    for (const connection of this.#connections.values())
+      connection.drain(this.#parts.random.float() * overMs);
+  }
+
+  /** Closes everything at once. */
+  stop(): void {
+    for (const cancel of this.#cancels) cancel();
+    for (const connection of this.#connections.values()) connection.close(closeCodes.drain, "node stops");
+    this.#family.stop();
+  }
+
+  #bucketWithRoom(): Bucket {
+    const free = this.#buckets.find(({ members }) => members < bucketSize);
+    if (free !== undefined) return free;
+    const inbox: Bucket["inbox"] = [];
+    const mailbox = this.#family.spawn(`bucket-${this.#buckets.length}`, undefined, () => this.#run(bucket));
+    const bucket: Bucket = { mailbox, inbox, members: 0 };
+    this.#buckets.push(bucket);
+    return bucket;
+  }
+
+  #receive(connection: Connection, bucket: Bucket, text: string): void {
+    this.#frames.add();
+    const waiting = (this.#waiting.get(connection.id) ?? 0) + 1;
+    if (waiting > waitingFramesMax) return connection.close(closeCodes.rate, "too many frames at once");
+    this.#waiting.set(connection.id, waiting);
+    bucket.inbox.push({ connection, text });
+    bucket.mailbox.wake();
+  }
+
+  #run(bucket: Bucket): undefined {
+    const batch = bucket.inbox.splice(0, framesPerWake);
+    for (const { connection, text } of batch) {
+      const waiting = this.#waiting.get(connection.id);
+      if (waiting === undefined) continue;
+      this.#waiting.set(connection.id, waiting - 1);
+      connection.receive(this.#parts.parse(text));
+    }
+    if (bucket.inbox.length > 0) bucket.mailbox.wake();
+    return undefined;
+  }
+
+  #attached(conn: number): void {
+    const connection = this.#connections.get(conn);
+    if (connection === undefined) return;
+    const ofShard = this.#byShard.get(connection.sessionShard) ?? new Set<Connection>();
+    ofShard.add(connection);
+    this.#byShard.set(connection.sessionShard, ofShard);
+  }
+
+  #forget(conn: number): void {
+    const connection = this.#connections.get(conn);
+    const bucket = this.#bucketOf.get(conn);
+    if (connection === undefined) return;
+    if (bucket !== undefined) bucket.members--;
+    this.#connections.delete(conn);
+    this.#sockets.delete(conn);
+    this.#waiting.delete(conn);
+    this.#bucketOf.delete(conn);
+    this.#reattach.delete(connection);
+    const ofShard = this.#byShard.get(connection.sessionShard);
+    ofShard?.delete(connection);
+    if (ofShard?.size === 0) this.#byShard.delete(connection.sessionShard);
+  }
+
+  /** Sessions that live elsewhere now do not know their connections yet. */
+  #onRoutes(shards: readonly number[]): void {
+    for (const shard of shards) {
+      const route = this.#parts.routing.route(shard);
+      if (route === undefined || route.state === "moving") continue;
+      for (const connection of this.#byShard.get(shard) ?? []) this.#reattach.add(connection);
+    }
+    this.#pumpReattach();
+  }
+
+  #pumpReattach(): void {
+    for (const connection of this.#reattach) {
+      if (this.#reattaching >= reattachAtOnce) return;
+      this.#reattach.delete(connection);
+      this.#reattaching++;
+      void this.#reattachOne(connection);
+    }
+  }
+
+  async #reattachOne(connection: Connection): Promise<void> {
+    const done = await connection.reattach();
+    this.#reattaching--;
+    if (!done && connection.live) {
+      this.#parts.connection.clock.after(reattachRetryMs, () => {
+        if (connection.live) this.#reattach.add(connection);
+        this.#pumpReattach();
+      });
+    }
+    this.#pumpReattach();
+  }
+
+  #sweep(): void {
+    const now = this.#parts.connection.clock.now();
+    const pumps = ++this.#sweeps % pumpSweepEvery === 0;
+    for (const connection of this.#connections.values()) connection.sweep(now, pumps);
+  }
+
+  /** Above 200 ms of loop delay, sockets are not read until it is well below. */
+  #breathe(lagMs: number): void {
+    const pause = this.#paused ? lagMs > lagPauseMs / 4 : lagMs > lagPauseMs;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    for (const socket of this.#sockets.values()) {
+      if (pause) socket.pause();
+      else socket.resume();
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { LogEvent } from "../protocol/events.ts";
+import type { ConversationSummary, Cursor } from "../protocol/frames.ts";
+import { visitorOf, type ConversationId } from "../protocol/ids.ts";
+import type { SessionDescription } from "./messages.ts";
+
+/** What a session said of a conversation. */
+export type Described = SessionDescription["follows"][number];
+
+/** What is known of a conversation: what the session said, or what its first and last events tell. */
+export function summaryOf(
+  conv: ConversationId,
+  described: Described | undefined,
+  first: LogEvent | undefined,
+  tail: LogEvent | undefined,
+): ConversationSummary {
+  const visitor = visitorOf(conv);
+  const body = first?.body;
+  const channel = described?.channel ?? (body?.kind === "opened" ? body.channel : undefined);
+  const title = described?.title ?? (body?.kind === "created" ? body.title : undefined);
+  const ended = tail?.body.kind === "closed" || tail?.body.kind === "rated";
+  return {
+    conv,
+    kind: visitor === undefined ? "group" : "support",
+    open: described?.open ?? !ended,
+    openedAt: described?.openedAt ?? first?.ts ?? 0,
+    ...(visitor === undefined ? {} : { visitor }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(title === undefined ? {} : { title }),
+  };
+}
+
+/** The cursor at an event. */
+export function cursorAt(event: LogEvent | undefined): Cursor {
+  return event === undefined ? [0, 0] : [event.seq, event.epoch];
+}

@@ -1,0 +1,88 @@
+/**
+ * The beginning of a served connection: follows everything the session names and everything the client holds a cursor
+ * of, waits until each owner has answered, then tells the client in one go and starts the deliveries.
+ */
+import type { Followed, Cursor, Recovery } from "../protocol/frames.ts";
+import { isConversationId, isStaff, type ConversationId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import { within } from "../base/clock.ts";
+import { sessionId } from "./address.ts";
+import type { ClientPort } from "./client-port.ts";
+import type { Principal, SessionDescription } from "./messages.ts";
+import { mayRead } from "./requests.ts";
+
+const conversationsPerFrame = 100;
+
+/** One `welcome` in the making. */
+export class Welcome {
+  readonly #connection: ClientPort;
+  readonly #principal: Principal;
+  readonly #gen: number;
+  readonly #description: SessionDescription;
+  readonly #cursors: Readonly<Record<string, Cursor>>;
+  readonly #followed: Followed[] = [];
+  readonly #starts: (() => void)[] = [];
+  readonly #recovered: Record<string, Recovery> = {};
+
+  constructor(
+    connection: ClientPort,
+    principal: Principal,
+    gen: number,
+    description: SessionDescription,
+    cursors: Readonly<Record<string, Cursor>>,
+  ) {
+    this.#connection = connection;
+    this.#principal = principal;
+    this.#gen = gen;
+    this.#description = description;
+    this.#cursors = cursors;
+  }
+
+  /** Follows and waits; false when an owner did not answer in time. */
+  async gather(): Promise<boolean> {
+    const wanted = new Set<ConversationId>(this.#description.follows.map(({ conv }) => conv));
+    for (const conv of Object.keys(this.#cursors)) {
+      if (!isConversationId(conv) || wanted.has(conv)) continue;
+      if (await mayRead(this.#connection.parts, this.#principal, conv)) wanted.add(conv);
+      else this.#recovered[conv] = "left";
+    }
+    const all = [...wanted].slice(0, limits.maxFollowed).map((conv) => this.#follow(conv));
+    const done = await within(this.#connection.parts.clock, limits.commandMs, Promise.all(all));
+    return done?.every(Boolean) ?? false;
+  }
+
+  /** Tells the client and starts the deliveries. */
+  send(): void {
+    const { user, role } = this.#principal;
+    const pages = Math.max(1, Math.ceil(this.#followed.length / conversationsPerFrame));
+    for (let page = 0; page < pages; page++) {
+      this.#connection.frame({
+        t: "welcome",
+        session: sessionId(role, user),
+        user,
+        role,
+        gen: this.#gen,
+        limits: { maxInFlight: limits.maxInFlight, commandsPerSecond: limits.commandsPerSecond },
+        convs: this.#followed.slice(page * conversationsPerFrame, (page + 1) * conversationsPerFrame),
+        more: page < pages - 1,
+        recovered: page === 0 ? this.#recovered : {},
+      });
+    }
+    const { status } = this.#description;
+    if (isStaff(role) && status !== undefined) this.#connection.frame({ t: "presence", ...status });
+    for (const start of this.#starts) start();
+  }
+
+  async #follow(conv: ConversationId): Promise<boolean> {
+    const subscription = this.#connection.subscribe(conv);
+    const followed = await subscription.followed;
+    if (followed === undefined) return false;
+    const described = this.#description.follows.find((item) => item.conv === conv);
+    const cursor = this.#cursors[conv];
+    const { frame, recovered, go } = await subscription.begin(followed, described, cursor, false);
+    this.#followed.push(frame);
+    if (cursor !== undefined) this.#recovered[conv] = recovered;
+    this.#starts.push(go);
+    return true;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Untrusted text becomes a checked frame. Nothing behind this line sees a frame that its schema does not allow.
+ */
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { hash32 } from "../base/hash.ts";
+import type { CommandHeader, Parsed } from "../actors/inbound.ts";
+import { commandSchemas, requestSchemas, type CommandFrame, type RequestFrame } from "../protocol/frames.ts";
+import { isConversationId, isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+
+/** Parses one text message. */
+export type FrameParser = (text: string) => Parsed;
+
+/** Compiles the schemas once. */
+export function frameParser(): FrameParser {
+  const compile = (schemas: Record<string, TSchema>): Map<string, (value: unknown) => boolean> =>
+    new Map(
+      Object.entries(schemas).map(([name, schema]) => {
+        const validator = Compile(schema);
+        return [name, (value: unknown) => validator.Check(value)];
+      }),
+    );
+  const commands = compile(commandSchemas);
+  const requests = compile(requestSchemas);
+
+  return (text) => {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return { kind: "bad", reason: "not JSON" };
+    }
+    if (!isRecord(value) || typeof value.t !== "string") return { kind: "bad", reason: "no frame type" };
+    const request = requests.get(value.t);
+    if (request !== undefined) {
+      if (!request(value)) return { kind: "bad", reason: `malformed ${value.t}` };
+      return { kind: "request", frame: value as RequestFrame };
+    }
+    const command = commands.get(value.t);
+    if (command === undefined) return { kind: "unknown" };
+    const header = headerOf(value);
+    if (header === undefined) return { kind: "bad", reason: `malformed ${value.t}` };
+    if (!command(value))
+      return { kind: "refused", header, code: textTooLong(value) ? "TOO_LARGE" : "INVALID" };
+    const frame = value as CommandFrame;
+    if (
+      frame.t === "open" &&
+      frame.meta !== undefined &&
+      JSON.stringify(frame.meta).length > limits.maxMetaBytes
+    ) {
+      return { kind: "refused", header, code: "TOO_LARGE" };
+    }
+    return { kind: "command", frame, header };
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const ownSessionVerbs = new Set(["open", "status"]);
+
+/** Producer, numbers and target, when they are well formed. */
+function headerOf(value: Fields): CommandHeader | undefined {
+  const { p, n, after, conv } = value;
+  if (typeof p !== "string" || !isId(p)) return undefined;
+  if (!isCount(n) || n < 1 || !isCount(after) || after >= n) return undefined;
+  const digest = hash32(JSON.stringify({ ...value, p: 0, n: 0, after: 0 }));
+  if (typeof value.t === "string" && ownSessionVerbs.has(value.t)) return { p, n, after, digest };
+  if (typeof conv !== "string" || !isConversationId(conv)) return undefined;
+  return { p, n, after, digest, conv };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= 2 ** 40;
+}
+
+function textTooLong(value: Fields): boolean {
+  const { body } = value;
+  return isRecord(body) && typeof body.text === "string" && body.text.length > limits.maxTextUnits;
+}

@@ -1,0 +1,103 @@
+/**
+ * WebSockets (RFC 6455) through the ws package: upgrades on `/ws`, text messages in, frames out. Upgrades are refused
+ * with 503 while the node drains or cannot serve, so that a proxy tries the next node.
+ */
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import type { ConnectionInput } from "../actors/gateway.ts";
+import { errorFrame } from "../actors/server-frames.ts";
+import type { Socket } from "../actors/socket.ts";
+import type { Log } from "../base/log.ts";
+import { closeCodes } from "../protocol/codes.ts";
+import { limits } from "../protocol/limits.ts";
+
+/** What the WebSocket edge is made of. */
+export interface WebSocketParts {
+  readonly server: Server;
+  readonly log: Log;
+  /** Whether upgrades are accepted now. */
+  readonly accepting: () => boolean;
+  /** Browser origins that may connect; empty allows all. */
+  readonly origins: readonly string[];
+  readonly open: (socket: Socket) => ConnectionInput;
+  /** Offer permessage-deflate (RFC 7692): saves bytes, costs memory per connection. */
+  readonly compress: boolean;
+}
+
+const path = "/ws";
+const pathWithUser = "/ws/";
+
+/** Serves WebSockets on an HTTP server. */
+export function serveWebSockets(parts: WebSocketParts): { close(): void } {
+  const wss = new WebSocketServer({
+    noServer: true,
+    maxPayload: 4 * limits.maxFrameBytes,
+    clientTracking: false,
+    perMessageDeflate: parts.compress ? { threshold: 1024, serverNoContextTakeover: true } : false,
+    handleProtocols: (offered) => (offered.has(limits.subprotocol) ? limits.subprotocol : false),
+  });
+  const onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
+    duplex.on("error", () => duplex.destroy());
+    const url = (request.url ?? "").split("?")[0] ?? "";
+    if (url !== path && !url.startsWith(pathWithUser)) return refuse(duplex, 404, "Not Found");
+    if (!parts.accepting()) return refuse(duplex, 503, "Service Unavailable");
+    const { origin } = request.headers;
+    if (parts.origins.length > 0 && origin !== undefined && !parts.origins.includes(origin)) {
+      return refuse(duplex, 403, "Forbidden");
+    }
+    wss.handleUpgrade(request, duplex, head, (webSocket) => attach(parts, webSocket));
+  };
+  parts.server.on("upgrade", onUpgrade);
+  return { close: () => void parts.server.off("upgrade", onUpgrade) };
+}
+
+function attach(parts: WebSocketParts, webSocket: WebSocket): void {
+  if (webSocket.protocol !== limits.subprotocol) {
+    webSocket.close(closeCodes.version, `speak ${limits.subprotocol}`);
+    return;
+  }
+  const input = parts.open(adapt(webSocket));
+  webSocket.on("message", (data: RawData, isBinary: boolean) => {
+    if (isBinary) webSocket.close(closeCodes.badFrame, "text frames only");
+    else if (sizeOf(data) > limits.maxFrameBytes) {
+      webSocket.send(JSON.stringify(errorFrame("TOO_LARGE")));
+      webSocket.close(closeCodes.tooLarge, "frame too large");
+    } else input.receive(textOf(data));
+  });
+  webSocket.on("error", (error: Error & { code?: string }) => {
+    if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH")
+      webSocket.close(closeCodes.tooLarge, "frame too large");
+    parts.log.debug("socket error", { code: error.code });
+  });
+  webSocket.on("close", () => input.closed());
+}
+
+function adapt(webSocket: WebSocket): Socket {
+  return {
+    send: (text) => {
+      if (webSocket.readyState === webSocket.OPEN) webSocket.send(text);
+    },
+    close: (code, reason) => {
+      webSocket.close(code, reason);
+      const timer = setTimeout(() => webSocket.terminate(), 2000);
+      timer.unref();
+    },
+    buffered: () => webSocket.bufferedAmount,
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+  };
+}
+
+function sizeOf(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((sum, part) => sum + part.length, 0) : data.byteLength;
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString("utf8");
+  return Buffer.isBuffer(data) ? data.toString("utf8") : Buffer.from(data).toString("utf8");
+}
+
+function refuse(duplex: Duplex, status: number, text: string): void {
+  duplex.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,187 @@
+/**
+ * The program: reads the settings, serves HTTP at once (not ready yet), waits for what it stands on, runs one node, and
+ * on SIGTERM or SIGINT drains and leaves.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { directoryOf, type TenantConfig } from "../actors/directory.ts";
+import { sleep, systemClock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { pinoLog } from "../base/log-pino.ts";
+import { promMetrics } from "../base/metrics-prom.ts";
+import { systemRandom } from "../base/random.ts";
+import { fixedAdmission } from "../edge/admission.ts";
+import { jwtTokens, type Tokens } from "../edge/auth.ts";
+import { frameParser } from "../edge/frame-parser.ts";
+import { httpServer } from "../edge/http/http.ts";
+import { serveWebSockets } from "../edge/websocket.ts";
+import type { TenantId } from "../protocol/ids.ts";
+import { openBackends, type Backends } from "./backends.ts";
+import { ConfigError, configHelp, readConfig, type Config } from "./config.ts";
+import { demoTenant } from "./demo.ts";
+import { startNode, type UsherNode } from "./node.ts";
+import { readTenants } from "./tenants.ts";
+
+const version = "0.1.0";
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+async function main(): Promise<void> {
+  if (process.argv.slice(2).some((arg) => arg === "--help" || arg === "-h")) {
+    process.stdout.write(configHelp());
+    return;
+  }
+  const config = readConfig(process.env);
+  const tenants = config.tenantsFile === "" ? [demoTenant] : await readTenants(config.tenantsFile);
+  await run(config, tenants);
+}
+
+async function run(config: Config, tenants: readonly TenantConfig[]): Promise<void> {
+  const clock = systemClock();
+  const random = systemRandom();
+  const metrics = promMetrics();
+  const directory = directoryOf(tenants);
+  const tokens = jwtTokens(await secretOf(config), () => clock.wall());
+  let node: UsherNode | undefined;
+  let backends: Backends | undefined;
+  let waitingFor = "its first steps";
+  let stopping = false;
+
+  const app = await httpServer({
+    clock,
+    random,
+    tokens,
+    directory,
+    dev: config.dev,
+    defaultTenant: tenants[0]?.id ?? ("demo" as TenantId),
+    root,
+    ready: () => node?.ready() ?? false,
+    trouble: () => node?.trouble() ?? `waiting for ${waitingFor}`,
+    scrape: () => metrics.scrape(),
+    picture: () => node?.picture() ?? {},
+    locate: (tenant, role, user) => node?.locate(tenant, role, user),
+    history: async (tenant, visitor) => node?.history(tenant, visitor),
+  });
+  await app.listen({ port: config.port, host: config.host });
+  const address = app.server.address();
+  const port = typeof address === "object" && address !== null ? address.port : config.port;
+  const name =
+    config.node === ""
+      ? `${hostname()
+          .replaceAll(/[^A-Za-z0-9_-]/g, "-")
+          .slice(0, 50)}-${port}`
+      : config.node;
+  const log = pinoLog(config.logLevel, { node: name });
+  const webSockets = serveWebSockets({
+    server: app.server,
+    log,
+    accepting: () => !stopping && node !== undefined && node.accepting(),
+    origins: config.origins,
+    compress: config.compress,
+    open: (socket) => {
+      if (node === undefined) throw new Error("upgrades are refused before the node stands");
+      return node.open(socket);
+    },
+  });
+
+  const shutDown = async (signal: string): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    log.info("stopping", { signal });
+    await node?.drain();
+    webSockets.close();
+    await node?.stop();
+    await app.close();
+    await backends?.close();
+    log.info("stopped");
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      shutDown(signal).catch((error: unknown) => {
+        log.error("stopping failed", { error: messageOf(error) });
+        process.exit(1);
+      });
+    });
+  }
+
+  backends = await openBackends({
+    clock,
+    log,
+    metrics,
+    config,
+    node: name,
+    onWaiting: (what) => {
+      waitingFor = what;
+    },
+    stopped: () => stopping,
+  });
+  node = await startNode({
+    clock,
+    random,
+    log,
+    metrics,
+    ...backends,
+    directory,
+    verify: tokens.verify,
+    admission: fixedAdmission(config.admitPerSecond, random, () => clock.now()),
+    parse: frameParser(),
+    self: { node: name, version, url: config.url, zone: config.zone, lane: config.lane, capacity: 1 },
+    shards: config.shards,
+    drainMs: config.drainMs,
+  });
+  while (!node.ready() && !stopping) await sleep(clock, readyPollMs);
+  const host = config.host === "0.0.0.0" ? "127.0.0.1" : config.host;
+  await announce(config, tokens, tenants, `http://${host}:${port}`);
+  log.info("listening", { port, mode: config.cluster === undefined ? "embedded" : "cluster" });
+}
+
+/** An embedded node keeps a secret of its own beside its data, so that tokens outlive a restart. */
+async function secretOf(config: Config): Promise<string> {
+  if (config.secret !== "") return config.secret;
+  await mkdir(config.dataDir, { recursive: true });
+  const file = join(config.dataDir, "secret");
+  try {
+    return (await readFile(file, "utf8")).trim();
+  } catch {
+    const secret = randomBytes(32).toString("base64url");
+    await writeFile(file, `${secret}\n`, { mode: 0o600, flag: "wx" });
+    return secret;
+  }
+}
+
+const readyPollMs = 20;
+const announcedTokenMs = 12 * 3600_000;
+
+/** In development: where to look, and tokens to try with. */
+async function announce(
+  config: Config,
+  tokens: Tokens,
+  tenants: readonly TenantConfig[],
+  url: string,
+): Promise<void> {
+  const lines = [`Usher is listening on ${url}`];
+  const [tenant] = tenants;
+  if (config.dev && tenant !== undefined) {
+    const issue = async (role: string, user: string): Promise<string> =>
+      (await tokens.issue({ tenant: tenant.id, role, user }, announcedTokenMs)).token;
+    lines.push(`  page       ${url}/   (a visitor in one tab, an agent in another)`);
+    lines.push(`  websocket  ${url.replace("http", "ws")}/ws`);
+    lines.push(`  tenant     ${tenant.id}`, "Tokens for trying, good for 12 hours:");
+    lines.push(`  visitor ann  ${await issue("visitor", "ann")}`);
+    for (const agent of tenant.agents.filter(({ desks }) => desks.length > 0)) {
+      lines.push(`  agent ${agent.id}  ${await issue("agent", agent.id)}`);
+    }
+    lines.push(`  admin        ${await issue("admin", "root")}`);
+    lines.push("Try: npm run chat -- --as visitor");
+  }
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+main().catch((error: unknown) => {
+  const prefix = error instanceof ConfigError ? "configuration" : "usher could not start";
+  process.stderr.write(`${prefix}: ${messageOf(error)}\n`);
+  process.exit(1);
+});
