@@ -42,6 +42,11 @@ export interface Routing {
   route(shard: number): Route | undefined;
   /** Another node said who owns it; a higher epoch than the known one is believed at once. */
   correct(shard: number, owner: NodeRun, epoch: number): void;
+  /**
+   * The host gave the shard up under this epoch, since the store lost commits of it: the table must give it a higher
+   * epoch, to this node again or to another.
+   */
+  abandon(shard: number, epoch: number): void;
   /** Calls back with the shards whose route changed. */
   onRoutes(handler: (shards: readonly number[]) => void): void;
   /** Whether this node may let durable outputs out: tested at every output, not a timer. */

@@ -104,3 +104,8 @@ export function prevFor(event: { seq: number; prevAll: number }, reader: Audienc
 export function visibleTo(event: { aud: Audience }, reader: Audience): boolean {
   return reader === "staff" || event.aud === "all";
 }
+
+/** Content events up to and including this one, as a reader of that audience counts. */
+export function countFor(event: { countAll: number; countStaff: number }, reader: Audience): number {
+  return reader === "staff" ? event.countStaff : event.countAll;
+}
