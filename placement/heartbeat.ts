@@ -11,7 +11,7 @@ import type { PlacementTimings } from "./timings.ts";
  * Boundary: knows the key and nothing of what follows from it; reports every acknowledged renewal with the time it was
  * sent at, and when another process has taken the key.
  * Invariants: a renewal counts from when it was sent, not from when it was answered; an unknown outcome is read back;
- * a key of a run that came after ours is never overwritten.
+ * the key of a run that came after ours is never overwritten.
  */
 export interface HeartbeatPorts {
   readonly kv: Kv;
@@ -51,16 +51,17 @@ export class Heartbeat {
 
   /** Sends the first renewal now, and one every `beatMs`. */
   start(): void {
-    void this.cycle();
+    this.cycle();
   }
 
   /** Changes what the record says, and says it at once. */
   change(change: Partial<Pick<NodeRecord, "incarnation" | "state">>): void {
-    this.record = { ...this.record, ...change };
+    const life = this.record.life + Number(change.incarnation !== undefined);
+    this.record = { ...this.record, ...change, life };
     this.own.add(this.record.incarnation);
     if (this.stopped) return;
     this.cancelTimer();
-    void this.cycle();
+    this.cycle();
   }
 
   /** Renews no more. */
@@ -78,24 +79,26 @@ export class Heartbeat {
     await this.renew();
   }
 
-  private async cycle(): Promise<void> {
-    if (this.inFlight !== undefined) return this.inFlight;
-    this.inFlight = this.renew();
-    await this.inFlight;
-    this.inFlight = undefined;
+  /** One renewal, unless one is in flight; the next is arranged in the very moment in which this one ends. */
+  private cycle(): void {
+    if (this.inFlight !== undefined) return;
+    const said = this.record;
+    const startedAt = this.ports.clock.now();
+    this.inFlight = this.renew().then((step) => {
+      this.inFlight = undefined;
+      if (this.stopped || step === "replaced") return;
+      const { beatMs, beatRetryMs } = this.ports.timings;
+      const changed = said.state !== this.record.state || said.incarnation !== this.record.incarnation;
+      const spent = this.ports.clock.now() - startedAt;
+      const pause = step === "renewed" ? Math.max(0, beatMs - spent) : beatRetryMs;
+      this.cancelTimer = this.ports.clock.after(changed ? 0 : pause, () => this.cycle());
+    });
   }
 
-  private async renew(): Promise<void> {
-    const startedAt = this.ports.clock.now();
-    const said = this.record;
+  private async renew(): Promise<Step> {
     let step: Step = "again";
     for (let i = 0; i < stepsAtOnce && step === "again"; i++) step = await this.step();
-    if (this.stopped || step === "replaced") return;
-    const { beatMs, beatRetryMs } = this.ports.timings;
-    const changedMeanwhile = said.state !== this.record.state || said.incarnation !== this.record.incarnation;
-    const spent = this.ports.clock.now() - startedAt;
-    const pause = step === "renewed" ? Math.max(0, beatMs - spent) : beatRetryMs;
-    this.cancelTimer = this.ports.clock.after(changedMeanwhile ? 0 : pause, () => void this.cycle());
+    return step;
   }
 
   private async step(): Promise<Step> {
@@ -132,17 +135,26 @@ export class Heartbeat {
       return "again";
     }
     const stored = decodeRecord(record.node, entry.value);
-    if (stored === undefined || this.own.has(stored.incarnation) || !this.established) {
-      if (stored?.incarnation === record.incarnation && stored.beat === record.beat) {
-        this.renewed(record, entry.revision, sentAt);
-        return "renewed";
-      }
-      this.revision = entry.revision;
-      return "again";
+    if (stored?.incarnation === record.incarnation && stored.beat === record.beat) {
+      this.renewed(record, entry.revision, sentAt);
+      return "renewed";
     }
-    this.stop();
-    this.ports.onReplaced(stored.incarnation);
-    return "replaced";
+    if (stored !== undefined && !this.own.has(stored.incarnation) && !this.mayTakeOver(stored)) {
+      this.stop();
+      this.ports.onReplaced(stored.incarnation);
+      return "replaced";
+    }
+    this.revision = entry.revision;
+    return "again";
+  }
+
+  /** At the start any key is taken over; later only that of an earlier run, which an older bucket has brought back. */
+  private mayTakeOver(stored: NodeRecord): boolean {
+    const { life, incarnation } = this.record;
+    if (this.established)
+      return stored.life < life || (stored.life === life && stored.incarnation < incarnation);
+    this.record = { ...this.record, life: Math.max(life, stored.life + 1) };
+    return true;
   }
 
   private renewed(record: NodeRecord, revision: number, sentAt: number): void {

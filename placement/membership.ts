@@ -277,7 +277,7 @@ export class Membership {
     const next = new Map<string, Member>();
     for (const { record } of this.seen.values()) {
       if (!this.isMember(record) || record.state === "left") continue;
-      const { beat: _, ...member } = record;
+      const { beat: _beat, life: _life, ...member } = record;
       next.set(record.node, { ...member, state: record.state });
     }
     this.current = next;

@@ -4,8 +4,10 @@ import type { Member } from "./hosting.ts";
 export interface NodeRecord extends Omit<Member, "state"> {
   /** `left`: this run has let go of everything and is gone; nobody needs to wait for its silence. */
   readonly state: Member["state"] | "left";
-  /** How many renewals this run has sent. */
+  /** How many renewals this process has sent. */
   readonly beat: number;
+  /** One more than the run had whose key this one took over: of two processes under one id the later one stays. */
+  readonly life: number;
 }
 
 const prefix = "node.";
@@ -36,10 +38,13 @@ export function decodeRecord(node: string, text: string): NodeRecord | undefined
     throw error;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { incarnation, version, state, url, zone, lane, capacity, beat } = value as Record<string, unknown>;
+  const { incarnation, version, state, url, zone, lane, capacity, beat, life } = value as Record<
+    string,
+    unknown
+  >;
   if (typeof incarnation !== "string" || incarnation === "" || typeof version !== "string") return undefined;
   if (state !== "up" && state !== "draining" && state !== "left") return undefined;
   if (typeof url !== "string" || typeof zone !== "string" || typeof lane !== "string") return undefined;
-  if (typeof capacity !== "number" || typeof beat !== "number") return undefined;
-  return { node, incarnation, version, state, url, zone, lane, capacity, beat };
+  if (typeof capacity !== "number" || typeof beat !== "number" || typeof life !== "number") return undefined;
+  return { node, incarnation, version, state, url, zone, lane, capacity, beat, life };
 }

@@ -139,7 +139,7 @@ class PlacementNode implements Placement {
         onForgotten: () => this.bucketForgot(),
         onReplaced: () => this.giveUp("another process goes by this node's id"),
       },
-      { ...options.self, incarnation: this.run.incarnation, state: "up", beat: 0 },
+      { ...options.self, incarnation: this.run.incarnation, state: "up", beat: 0, life: 1 },
     );
     this.ear = new KvEar({
       kv,
