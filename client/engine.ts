@@ -107,6 +107,7 @@ export class Engine {
   read(conv: string, seq: number): void {
     if (seq <= (this.#reads.get(conv) ?? 0)) return;
     this.#reads.set(conv, seq);
+    this.feed.markRead(conv, seq);
     this.tell({ t: "read", conv, seq });
   }
 

@@ -140,11 +140,16 @@ export class Feed {
     if (tell && known) this.#host.emit("left", { conv });
   }
 
+  /** This client has read up to there. */
+  markRead(conv: string, seq: number): void {
+    const followed = this.#followed.get(conv);
+    if (followed && seq > followed.read) this.#markRead(followed, seq);
+  }
+
   /** Takes a `read` frame: somebody has read up to there. */
   read(frame: Extract<ServerFrame, { t: "read" }>): void {
-    const followed = this.#followed.get(frame.conv);
     const own = frame.user === this.#identity?.user && frame.role === this.#identity.role;
-    if (followed && own && frame.seq > followed.read) this.#markRead(followed, frame.seq);
+    if (own) this.markRead(frame.conv, frame.seq);
     const { conv, user, role, seq } = frame;
     this.#host.emit("read", { conv, user, role, seq });
   }

@@ -243,8 +243,11 @@ describe("client", () => {
     client.read(conv, 2);
     client.read(conv, 1);
     expect(frames("read")).toEqual([{ t: "read", conv, seq: 2 }]);
-    world.socket.say({ t: "read", conv, user: "v1", role: "visitor", seq: 2 });
     expect(client.conversations[0]).toMatchObject({ unread: 0, read: 2 });
+    deliver(3);
+    expect(client.conversations[0]).toMatchObject({ unread: 1 });
+    world.socket.say({ t: "read", conv, user: "v1", role: "visitor", seq: 3 });
+    expect(client.conversations[0]).toMatchObject({ unread: 0, read: 3 });
     world.socket.drop(1006);
     await world.pass(1_000);
     await welcome({ convs: [followed([2, 1], { read: 1 })], recovered: { [conv]: true } });
