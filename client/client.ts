@@ -173,12 +173,13 @@ export class Client {
     return this.#engine.command({ t: "leave", conv });
   }
 
-  /** Reads a page of a log: events after a number going up, or before one going down. */
+  /** Reads a page of a log: events after a number going up, or before one going down; from the beginning by default. */
   async sync(
     conv: string,
     range: { after?: number; before?: number; limit?: number } = {},
   ): Promise<LogPage> {
-    const page = answerAs(await this.#engine.ask({ t: "sync", conv, ...range }, true), "page");
+    const start = range.after === undefined && range.before === undefined ? { after: 0 } : {};
+    const page = answerAs(await this.#engine.ask({ t: "sync", conv, ...start, ...range }, true), "page");
     return { items: page.items, more: page.more };
   }
 

@@ -245,8 +245,10 @@ export class Engine {
         this.#settle(settled);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (error.code === "DISCONNECTED" || error.code === "STOPPED" || error.code === "QUEUE_FULL") return;
-      for (const settled of this.outbox.fail(wanted.target, error.code)) this.#settle(settled);
+      if (error.code === "DISCONNECTED" || error.code === "STOPPED") return;
+      // A log that does not exist, or may not be read, holds nothing of ours that could be told from it: the server says.
+      for (const settled of this.outbox.synced(wanted, new Map(), this.#environment.wall()))
+        this.#settle(settled);
     }
     this.#pump();
   }

@@ -117,17 +117,17 @@ export class Feed {
   }
 
   /**
-   * An own command was acknowledged; where its `prev` is the position, that is the delivery of a send or note. What is
-   * to be delivered otherwise and does not come is missing.
+   * An own command was acknowledged; where its `prev` is the position, that is the delivery of a `send`. What is to be
+   * delivered otherwise and does not come is missing.
    */
   acknowledged(settled: Extract<Settled, { kind: "accepted" }>): void {
     const { body, receipt, p, n } = settled;
     const identity = this.#identity;
     if (receipt.seq === 0 || !("conv" in body) || !identity) return;
     const isDelivery = this.#cursors.get(body.conv)?.[0] === receipt.prev;
-    if (!isDelivery || (body.t !== "send" && body.t !== "note")) return this.#await(body.conv, receipt.seq);
+    if (!isDelivery || body.t !== "send") return this.#await(body.conv, receipt.seq);
     const by: Author = { role: identity.role as Role, id: identity.user };
-    const said: EventBody = { kind: body.t === "note" ? "note" : "message", body: body.body };
+    const said: EventBody = { kind: "message", body: body.body };
     const { seq, epoch, prev, ts } = receipt;
     this.deliver(body.conv, { seq, epoch, prev, ev: { ts, by, p, n, body: said } }, 0);
   }

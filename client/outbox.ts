@@ -220,13 +220,6 @@ export class Outbox {
     return settled;
   }
 
-  /** Refuses all commands of a target, as when its log may no longer be read. */
-  fail(target: string, code: Code): Settled[] {
-    const lane = this.#lanes.get(target);
-    this.#lanes.delete(target);
-    return (lane?.entries ?? []).filter(isOpen).map(({ key }) => ({ kind: "refused", key, code }));
-  }
-
   /** Commands without an answer. */
   get size(): number {
     let size = 0;

@@ -213,8 +213,8 @@ export type ServerFrame =
     }
   | {
       /**
-       * Of a `send` or `note`, where `prev` is the device's position, this is the delivery of its event: the client
-       * has all of it. The events of all other commands are delivered as everybody else's.
+       * Of a `send`, where `prev` is the device's position, this is the delivery of its event: the client has all of it.
+       * The events of all other commands are delivered as everybody else's.
        */
       readonly t: "ack";
       /** The target, or for `open` the conversation that it made or found. */

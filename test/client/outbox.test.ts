@@ -184,12 +184,6 @@ describe("outbox", () => {
     expect(outbox.due(0, limits.producerTrustMs).frames).toMatchObject([{ p: "p2", n: 1, after: 0 }]);
   });
 
-  it("refuses all commands of a conversation whose log may not be read", () => {
-    const outbox = outboxWith(2);
-    expect(outbox.fail(conv, "FORBIDDEN")).toHaveLength(2);
-    expect(outbox.size).toBe(0);
-  });
-
   it("gives each command one effect, in order, over a network that loses, repeats, delays and reorders", () => {
     fc.assert(
       fc.property(fc.array(weather, { maxLength: 150 }), (steps) => {
