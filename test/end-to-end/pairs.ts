@@ -1,0 +1,157 @@
+import { connect, type Client } from "../../client/client.ts";
+import { nodeEnvironment } from "../../client/socket-node.ts";
+import { eventually } from "../support/eventually.ts";
+import { History, textOf, type LogRecord, type Violation } from "../support/history.ts";
+import { tappedEnvironment } from "../support/tap.ts";
+import type { TestCluster } from "./test-cluster.ts";
+
+interface Speaker {
+  readonly client: Client;
+  readonly device: string;
+  readonly conv: string;
+}
+
+/** Visitors and agents on different nodes who talk until they are told to stop, watched by a history. */
+export interface Pairs {
+  readonly history: History;
+  /** Milliseconds that each settled send took, with when it began. */
+  readonly waits: { readonly startedAt: number; readonly tookMs: number }[];
+  /** Resolves when every pair has exchanged this many more messages both ways. */
+  exchanged(more: number, withinMs?: number): Promise<void>;
+  /** Stops talking, lets everybody catch up, and checks everything. */
+  finish(withinMs?: number): Promise<Violation[]>;
+}
+
+let round = 0;
+
+/** How long a speaker waits between two messages. */
+const pauseMs = 40;
+
+/** Starts `count` pairs; visitor i and agent i are on different nodes, and each visitor has a second, quiet device. */
+export async function startPairs(cluster: TestCluster, count: number): Promise<Pairs> {
+  const history = new History();
+  const waits: { startedAt: number; tookMs: number }[] = [];
+  const tag = `r${++round}`;
+  const clients: Client[] = [];
+  const speakers: Speaker[] = [];
+  let talking = true;
+
+  const join = async (role: string, user: string, device: string, home: number): Promise<Client> => {
+    const token = await cluster.token(role, user);
+    const environment = tappedEnvironment({
+      inner: nodeEnvironment(),
+      device,
+      urls: () => cluster.nodes.map(({ socketUrl }) => socketUrl),
+      home,
+      onViolation: (violation) => history.wire.push(violation),
+    });
+    const client = connect({ url: "ws://usher/ws", token, device, environment });
+    clients.push(client);
+    client.on("event", ({ conv, seq, prev, epoch, ev }) => {
+      if (conv.includes(tag)) history.see(device, conv, { seq, prev, epoch, body: ev.body });
+    });
+    client.on("reset", ({ conv }) => history.reset(device, conv));
+    return client;
+  };
+
+  const setUp = async (i: number): Promise<void> => {
+    const visitor = await join("visitor", `${tag}-v${i}`, `${tag}-visitor${i}`, i);
+    const quiet = await join("visitor", `${tag}-v${i}`, `${tag}-quiet${i}`, i + 2);
+    await eventually(() => quiet.state.state === "online", 20_000, "the quiet device is online");
+    const agent = await join("agent", `agent${i}`, `${tag}-agent${i}`, i + 1);
+    await agent.status("available");
+    const conv = await visitor.open(`c${i}`);
+    await visitor.human(conv);
+    await eventually(() => agent.cursor(conv) !== undefined, 30_000, `agent ${i} has the conversation`);
+    await eventually(() => quiet.cursor(conv) !== undefined, 30_000, `the quiet device of ${i} follows`);
+    speakers.push(
+      { client: visitor, device: `${tag}-visitor${i}`, conv },
+      { client: agent, device: `${tag}-agent${i}`, conv },
+    );
+  };
+  await Promise.all(Array.from({ length: count }, (_, i) => setUp(i)));
+
+  const counts = new Map<Speaker, number>();
+  const talk = async (speaker: Speaker): Promise<void> => {
+    const { client, device, conv } = speaker;
+    for (let k = 0; talking; k++) {
+      const record = {
+        text: `${device}#${k}`,
+        conv,
+        device,
+        startedAt: performance.now(),
+        seen: history.last(device, conv),
+      };
+      const send: History["sends"][number] = record;
+      history.sends.push(send);
+      try {
+        const { seq } = await client.send(conv, send.text);
+        send.seq = seq;
+        send.settledAt = performance.now();
+        waits.push({ startedAt: send.startedAt, tookMs: send.settledAt - send.startedAt });
+        counts.set(speaker, (counts.get(speaker) ?? 0) + 1);
+      } catch (error) {
+        send.refused = String(error);
+        history.wire.push({ guarantee: "NoLostAck", text: `${send.text} was rejected: ${String(error)}` });
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  };
+  const talks = speakers.map(talk);
+
+  return {
+    history,
+    waits,
+    async exchanged(more, withinMs = 60_000) {
+      const before = new Map(counts);
+      await eventually(
+        () => speakers.every((speaker) => (counts.get(speaker) ?? 0) >= (before.get(speaker) ?? 0) + more),
+        withinMs,
+        `${more} more messages from everybody`,
+      );
+    },
+    async finish(withinMs = 60_000) {
+      talking = false;
+      await Promise.race([
+        Promise.all(talks),
+        new Promise((_resolve, reject) =>
+          setTimeout(() => reject(new Error("sends stay unanswered")), withinMs).unref(),
+        ),
+      ]);
+      const reader = await join("agent", "agent23", `${tag}-reader`, 0);
+      const logs = new Map<string, LogRecord[]>();
+      for (const { conv } of speakers) {
+        if (!logs.has(conv)) logs.set(conv, await readLog(reader, conv));
+      }
+      for (const conv of logs.keys()) {
+        for (const device of history.seen.keys()) {
+          if (!history.seen.get(device)?.has(conv)) continue;
+          await eventually(
+            () => history.last(device, conv) >= (logs.get(conv)?.length ?? 0),
+            withinMs,
+            `${device} catches up`,
+          ).catch((error: unknown) => history.wire.push({ guarantee: "Converges", text: String(error) }));
+        }
+      }
+      const violations = history.check(logs);
+      for (const client of clients) client.stop();
+      return violations;
+    },
+  };
+}
+
+/** The whole log of a conversation, by pages. */
+export async function readLog(reader: Client, conv: string): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (let more = true; more;) {
+    const page = await reader.sync(conv, { after: records.at(-1)?.seq ?? 0 });
+    for (const { seq, prev, epoch, ev } of page.items) records.push({ seq, prev, epoch, body: ev.body });
+    more = page.more;
+  }
+  return records;
+}
+
+/** The texts of a log, for a test that compares. */
+export function textsOf(log: readonly LogRecord[]): string[] {
+  return log.flatMap(({ body }) => textOf(body) ?? []);
+}
