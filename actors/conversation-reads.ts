@@ -41,22 +41,27 @@ export function readState(record: string | undefined, count: number): { read: nu
   return { read: mark.seq, unread: Math.max(0, count - mark.count - mark.own.length) };
 }
 
-/** Moves a reader's mark forward, never back, and shows it to who follows. */
+/**
+ * Moves a reader's mark forward, never back, and shows it to who follows. A number beyond the end that the reader knows
+ * is no mark; a visitor's on a staff event is taken for the one before it, so that guessing tells nothing.
+ */
 export function onRead(draft: ConversationDraft, by: Principal, seq: number, count: number): void {
   const { log, self } = draft.state;
+  const staff = isStaff(by.role);
   const who = sessionId(by.role, by.user);
   const mark = parseMark(draft.context.kept(readKey(self, who)));
-  if (seq <= mark.seq || seq > log.seq) return;
-  const total = isStaff(by.role) ? log.countStaff : log.countAll;
-  const own = mark.own.filter((said) => said > seq);
-  const known = seq === log.seq ? total : Math.min(count, total - own.length);
-  keepMark(draft, who, { seq, count: Math.max(mark.count, known), own });
-  const frame = { t: "read", conv: draft.conv, user: by.user, role: by.role, seq } as const;
-  if (!isStaff(by.role)) return (draft.effects.push({ do: "broadcast", frame, to: "all" }), undefined);
-  const floor = visibleFloor(log, seq);
-  if (floor !== seq) draft.effects.push({ do: "broadcast", frame, to: "staff" });
-  if (floor !== undefined && floor > 0)
-    draft.effects.push({ do: "broadcast", frame: { ...frame, seq: floor }, to: "all" });
+  const end = staff ? log.seq : log.lastAll;
+  const total = staff ? log.countStaff : log.countAll;
+  const shown = visibleFloor(log, seq);
+  const read = staff ? seq : (shown ?? seq);
+  if (read <= mark.seq || seq > end) return;
+  const own = mark.own.filter((said) => said > read);
+  const known = read === end ? total : Math.min(count, total - own.length);
+  keepMark(draft, who, { seq: read, count: Math.max(mark.count, known), own });
+  const frame = { t: "read", conv: draft.conv, user: by.user, role: by.role, seq: read } as const;
+  if (shown !== read) draft.effects.push({ do: "broadcast", frame, to: "staff" });
+  if (shown !== undefined && shown > 0)
+    draft.effects.push({ do: "broadcast", frame: { ...frame, seq: shown }, to: "all" });
 }
 
 /** After an own content event: the mark moves to it if nothing unread stood before it, else it is noted as own. */

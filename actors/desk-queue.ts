@@ -27,7 +27,7 @@ export interface Offer {
   readonly agent: UserId;
   /** Not settled in time: the conversation may be offered to others, the agent gets nothing until it is. */
   readonly overdue: boolean;
-  /** The agent's capacity version when it became overdue. */
+  /** The agent's capacity version when it was made, and then when it became overdue. */
   readonly version: number;
 }
 

@@ -14,7 +14,15 @@ import type { ConversationId, DeskId } from "../protocol/ids.ts";
 import type { Behavior, Context, Step } from "./behavior.ts";
 import { DeskDraft } from "./desk-draft.ts";
 import { learn } from "./desk-estimate.ts";
-import { deskFields, frontNumber, matches, queueMax, restoreDesk, type DeskState } from "./desk-queue.ts";
+import {
+  deskFields,
+  frontNumber,
+  matches,
+  queueMax,
+  restoreDesk,
+  type DeskState,
+  type Offer,
+} from "./desk-queue.ts";
 import type { DeskMessage, Message } from "./messages.ts";
 
 type Of<K extends DeskMessage["kind"]> = Extract<DeskMessage, { kind: K }>;
@@ -97,8 +105,16 @@ function onDequeue(draft: DeskDraft, { conv, ticket, agent }: Of<"dequeue">): vo
   endWait(draft, conv, ticket, agent !== undefined);
   for (const offer of Object.values(draft.state.offers)) {
     const settled = offer.agent === agent || !offer.overdue;
-    if (offer.conv === conv && offer.ticket <= ticket && settled) draft.dropOffer(offer.assignment);
+    if (offer.conv !== conv || offer.ticket > ticket || !settled) continue;
+    draft.dropOffer(offer.assignment);
+    if (offer.agent === agent && !offer.overdue) useRoom(draft, offer);
   }
+}
+
+/** An offer became a chat: a slot is taken, of which its session's word is still on the way. */
+function useRoom(draft: DeskDraft, { agent, version }: Offer): void {
+  const room = draft.state.rooms[agent];
+  if (room?.version === version) draft.setRoom(agent, { ...room, free: Math.max(0, room.free - 1) });
 }
 
 function endWait(draft: DeskDraft, conv: ConversationId, ticket: number, accepted: boolean): void {

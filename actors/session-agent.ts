@@ -99,7 +99,8 @@ function decline(draft: AgentDraft, offer: Offer): void {
   if (offer.takeover)
     return draft.pushError("WRONG_STATE", "All slots are taken; a takeover needs a free one.");
   // The desk will send nothing more until it is told of room again, so the next device has to bring that about.
-  if (draft.context.devices === 0 && !draft.state.presence.muted) draft.change({ muted: true });
+  const { status, muted } = draft.state.presence;
+  if (status === "available" && draft.context.devices === 0 && !muted) draft.change({ muted: true });
   draft.tellDesk(offer.desk, {
     kind: "declined",
     assignment,

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeAddress } from "../../actors/address.ts";
 import type { DeskState } from "../../actors/desk-queue.ts";
