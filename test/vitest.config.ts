@@ -9,6 +9,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     maxWorkers: 2,
+    reporters: ["default", "./test/summary-reporter.ts"],
     projects: [
       {
         test: {
