@@ -92,6 +92,19 @@ describe("redis store", () => {
     expect((await store.readLogs([{ ...log, limit: 10 }]))[0]?.end).toBe(2);
   });
 
+  it("learns at once that the connection was cut under a commit", async () => {
+    proxy.silence(true);
+    const start = performance.now();
+    const commit = store.commit(alice, [append(2)]);
+    proxy.cut();
+    await expect(commit).rejects.toMatchObject({ code: "STORE_UNKNOWN_OUTCOME" });
+    expect(performance.now() - start).toBeLessThan(200);
+    proxy.silence(false);
+    await proxy.heal();
+    await eventually(() => store.connected());
+    expect(await store.commit(alice, [append(2)])).toEqual(committed);
+  });
+
   it("reconnects again and again without gathering listeners", async () => {
     const warnings: string[] = [];
     const listen = (warning: Error): void => void warnings.push(warning.name);
