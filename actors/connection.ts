@@ -418,7 +418,7 @@ export class Connection implements ClientPort {
       return void this.#nack(header, answer.code, last === undefined ? {} : { last });
     const { seq, epoch, prev, ts } = answer;
     const conv = answer.conv ?? header.conv;
-    if (isSend && conv !== undefined) this.#subscriptions.get(conv)?.own(seq, prev);
+    if (isSend && conv !== undefined) this.#subscriptions.get(conv)?.own(seq, epoch, prev);
     this.frame({
       t: "ack",
       ...(conv === undefined ? {} : { conv }),

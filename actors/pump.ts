@@ -29,8 +29,10 @@ export class Pump {
   #sent: number;
   /** Everything up to here was pushed or is not for this reader: where reading goes on. */
   #seen: number;
-  /** Epoch of the event at `sent`, to be checked against the log at the first read; undefined when it is known good. */
-  #check: number | undefined;
+  /** Epoch of the event at `sent`. */
+  #epoch: number;
+  /** A position that has to be found in the log before anything is pushed; undefined when there is no doubt. */
+  #check: Cursor | undefined;
   #acked: number;
   /** Pushed but not confirmed, ascending. */
   #unacked: number[] = [];
@@ -46,7 +48,8 @@ export class Pump {
     this.#sent = from[0];
     this.#seen = from[0];
     this.#acked = from[0];
-    this.#check = from[0] === 0 ? undefined : from[1];
+    this.#epoch = from[1];
+    this.#check = from[0] === 0 ? undefined : from;
   }
 
   /** Everything up to here was pushed. */
@@ -59,13 +62,16 @@ export class Pump {
     this.#closed = true;
   }
 
-  /** The log reaches at least to this event (or is empty). Starts the pump after a follow was confirmed. */
+  /** The log reached at least to this event (or was empty) when the owner was asked. */
   kick(tail: LogEvent | undefined): void {
-    if (this.#check !== undefined && tail !== undefined && tail.seq === this.#sent) {
-      if (tail.epoch !== this.#check) this.#startOver();
+    const end = tail?.seq ?? 0;
+    if (this.#check !== undefined && tail?.seq === this.#sent) {
+      if (tail.epoch !== this.#epoch) this.#startOver();
       this.#check = undefined;
-    } else if (this.#sent > (tail?.seq ?? 0)) this.#startOver();
-    if ((tail?.seq ?? 0) > this.#seen) this.#catchUp();
+    }
+    // An answer of an earlier owner may be late; a log that is shorter now has lost events: the store knows.
+    if (this.#sent > end) this.#check ??= [this.#sent, this.#epoch];
+    if (end > this.#seen || this.#check !== undefined) this.#catchUp();
   }
 
   /** A committed event of the log. */
@@ -83,10 +89,11 @@ export class Pump {
   }
 
   /** The device's own command was acknowledged: where `prev` is its position, that is the delivery. */
-  own(seq: number, prev: number): void {
-    if (this.#closed || this.#reading || prev !== this.#sent) return;
+  own(seq: number, epoch: number, prev: number): void {
+    if (this.#closed || seq === 0 || prev !== this.#sent) return;
     this.#sent = seq;
     this.#seen = seq;
+    this.#epoch = epoch;
     this.#unacked.push(seq);
   }
 
@@ -126,6 +133,7 @@ export class Pump {
     }
     this.#sent = event.seq;
     this.#seen = event.seq;
+    this.#epoch = event.epoch;
     this.#unacked.push(event.seq);
     return true;
   }
@@ -151,10 +159,10 @@ export class Pump {
     while (this.#wanted && !this.#closed && !this.#full()) {
       this.#wanted = false;
       const check = this.#check;
-      const page = await this.#port.read(check === undefined ? this.#seen : this.#sent - 1);
+      const page = await this.#port.read(check === undefined ? this.#seen : check[0] - 1);
       if (page === undefined) this.#wanted = true;
       if (page === undefined || this.#closed) break;
-      if (check !== undefined && !this.#matches(check, page.events[0])) {
+      if (check !== undefined && !matches(check, page.events[0])) {
         this.#startOver();
         this.#wanted = true;
         continue;
@@ -166,10 +174,6 @@ export class Pump {
     this.#reading = false;
   }
 
-  #matches(epoch: number, first: LogEvent | undefined): boolean {
-    return first !== undefined && first.seq === this.#sent && first.epoch === epoch;
-  }
-
   /** True when the whole page was taken. */
   #pushPage(events: readonly LogEvent[]): boolean {
     for (const event of events) {
@@ -179,4 +183,8 @@ export class Pump {
     }
     return true;
   }
+}
+
+function matches([seq, epoch]: Cursor, first: LogEvent | undefined): boolean {
+  return first !== undefined && first.seq === seq && first.epoch === epoch;
 }

@@ -108,8 +108,8 @@ export class Subscription implements Listener {
   }
 
   /** The device's own command was acknowledged at this number. */
-  own(seq: number, prev: number): void {
-    this.#pump?.own(seq, prev);
+  own(seq: number, epoch: number, prev: number): void {
+    this.#pump?.own(seq, epoch, prev);
   }
 
   /** The device holds everything up to here. */
