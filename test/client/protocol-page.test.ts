@@ -5,6 +5,7 @@ import { closeCodes, codes } from "../../protocol/codes.ts";
 import { commandSchemas, requestSchemas } from "../../protocol/frames.ts";
 
 const page = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
+const tables = page.replaceAll(/ {2,}/g, " ");
 const schemas = { ...commandSchemas, ...requestSchemas };
 const examples = page
   .split("\n")
@@ -20,19 +21,18 @@ describe("the page on the wire protocol", () => {
   });
 
   it("shows only client frames that the server accepts", () => {
-    const ambiguous = new Set(["read", "typing"]);
+    const answers = /^\{"t":"(list".*"convs"|(read|typing)".*"user")/;
     for (const { line, t } of examples) {
       const frame: unknown = JSON.parse(line);
-      const isFromServer = ambiguous.has(t) && line.includes('"user"');
-      if (isFromServer) continue;
+      if (answers.test(line)) continue;
       expect(Compile(schemas[t as keyof typeof schemas]).Check(frame), line).toBe(true);
     }
   });
 
   it("names every code with its retry and every close code", () => {
     for (const [code, { retry }] of Object.entries(codes))
-      expect(page).toContain(`| \`${code}\` | ${retry} |`);
-    for (const code of Object.values(closeCodes)) expect(page).toContain(`| ${code} |`);
+      expect(tables).toContain(`| \`${code}\` | ${retry} |`);
+    for (const code of Object.values(closeCodes)) expect(tables).toContain(`| ${code} |`);
   });
 
   it("names every kind of event and of server frame", () => {
