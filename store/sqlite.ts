@@ -178,10 +178,15 @@ export function sqliteStore(options: { readonly file: string; readonly clock: Cl
     onStatus: (handler) => void handlers.push(handler),
     async close() {
       if (!open) return;
-      flush();
-      open = false;
-      database.close();
-      for (const handler of handlers) handler(false);
+      try {
+        flush();
+        // The time goes into the file once more: what was answered by it holds after a restart too.
+        transact(() => undefined);
+      } finally {
+        open = false;
+        database.close();
+        for (const handler of handlers) handler(false);
+      }
     },
   };
 }

@@ -9,7 +9,7 @@ import { Failure, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { unavailable } from "../verdict.ts";
 import type { RedisServer } from "./address.ts";
-import { redisFailure, repliedWith } from "./failures.ts";
+import { bare, redisFailure, repliedWith } from "./failures.ts";
 import { checkServer, parseInfo, type Info } from "./info.ts";
 import { scripts, type Script } from "./scripts.ts";
 
@@ -185,7 +185,7 @@ function connectFailure(address: string, error: unknown): Failure {
   if (error instanceof Failure) return error;
   const message = messageOf(error);
   if (/WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(message)) {
-    return new Failure("STORE_CONFIG", `Redis at ${address} refuses this user: ${message}`, {}, error);
+    return new Failure("STORE_CONFIG", `Redis at ${address} refuses this user: ${message}`, {}, bare(error));
   }
-  return unavailable(`${address}: ${message}`, error);
+  return unavailable(`${address}: ${message}`, bare(error));
 }

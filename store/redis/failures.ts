@@ -18,13 +18,14 @@ const leavingSlot = /access a non local key in a cluster node/;
 export function redisFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const message = messageOf(error);
+  const cause = bare(error);
   if (message.includes("PARTIAL ")) return corrupt("a script stopped half way", { reply: message });
-  if (message.startsWith("Stream isn't writeable")) return unavailable("not connected", error);
+  if (message.startsWith("Stream isn't writeable")) return unavailable("not connected", cause);
   const reply = error instanceof Error && error.name === "ReplyError" ? message : undefined;
-  if (reply !== undefined && leavingSlot.test(reply)) return refused("TRYAGAIN", message, error);
+  if (reply !== undefined && leavingSlot.test(reply)) return refused("TRYAGAIN", message, cause);
   const refusal = reply === undefined ? undefined : refusals.exec(reply)?.[1];
-  if (refusal !== undefined) return refused(refusal, message, error);
-  return unknownOutcome(message, error);
+  if (refusal !== undefined) return refused(refusal, message, cause);
+  return unknownOutcome(message, cause);
 }
 
 /** Whether Redis answered with this code. */
@@ -36,6 +37,13 @@ export function repliedWith(failure: unknown, ...codes: readonly string[]): bool
 export function asUnavailable(failure: unknown): Failure {
   const known = redisFailure(failure);
   return known.code === "STORE_UNKNOWN_OUTCOME" ? unavailable("no answer", known) : known;
+}
+
+/** The error without the command that ioredis hangs on it: its arguments are message bodies and passwords. */
+export function bare(error: unknown): Error {
+  const copy = new Error(messageOf(error));
+  if (error instanceof Error) copy.name = error.name;
+  return copy;
 }
 
 function refused(reply: string, message: string, cause: unknown): Failure {

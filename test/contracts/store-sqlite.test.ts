@@ -102,6 +102,7 @@ describe("sqlite store", () => {
     expect((await store.due([0], 9)).map(({ id }) => id).sort()).toEqual(["after", "before"]);
     await store.close();
     const reopened = sqliteStore({ file, clock });
+    expect((await reopened.due([0], 9)).map(({ id }) => id)).toContain("before");
     await reopened.commit(alice, [
       { shard: 0, epoch: 1, number: 3, writes: [{ op: "arm", id: "restarted", delayMs: 100, value: "" }] },
     ]);

@@ -101,10 +101,15 @@ export function testTime(bench: () => StoreBench): void {
 
     it("prefers what is overdue longest when not all fit", async () => {
       const { store, write, harness } = bench();
-      await write(1, { op: "arm", id: "young", delayMs: 20, value: "" });
+      await write(
+        1,
+        { op: "arm", id: "a-young", delayMs: 30, value: "" },
+        { op: "arm", id: "z-middle", delayMs: 15, value: "" },
+      );
       await write(2, { op: "arm", id: "old", delayMs: 1, value: "" });
-      await harness.pass(30);
+      await harness.pass(40);
       expect(await dueIds(store, [1, 2], 1)).toEqual(["old"]);
+      expect(await dueIds(store, [1], 1)).toEqual(["z-middle"]);
     });
 
     it("lists the nodes whose stamps have not run out", async () => {

@@ -46,6 +46,11 @@ describe("redis failure", () => {
     expect(redisFailure(reply("PARTIAL WRONGTYPE Operation against a key")).code).toBe("STORE_CORRUPT");
   });
 
+  it("does not carry the command, whose arguments are message bodies and passwords", () => {
+    const error = Object.assign(reply("WRONGPASS invalid"), { command: { name: "auth", args: ["secret"] } });
+    expect(redisFailure(error).cause).not.toHaveProperty("command");
+  });
+
   it("carries the code of the reply", () => {
     expect(repliedWith(redisFailure(reply("MOVED 1 a:1")), "ASK", "MOVED")).toBe(true);
     expect(repliedWith(redisFailure(reply("LOADING x")), "ASK", "MOVED")).toBe(false);
