@@ -79,6 +79,20 @@ describe("placement under faults", () => {
     expect(deaths(world)).toBe(0);
   });
 
+  it("claims nothing by a table that it has not read again since it woke up", async () => {
+    const { world, a } = await oldCluster();
+    const { get } = a.kv;
+    a.clock.pause();
+    await world.advance(5200);
+    a.kv.get = (key) => (key === "table" ? new Promise(() => {}) : get(key));
+    const callsBefore = a.host.calls.length;
+    a.clock.resume();
+    await world.advance(3000);
+    expect(a.placement.picture().leaseAgeMs).toBeLessThan(2000);
+    expect(a.placement.frozen()).toBe(true);
+    expect(a.host.calls).toHaveLength(callsBefore);
+  });
+
   it("stays frozen while the store refuses to hear its claims", async () => {
     const { world, a } = await oldCluster();
     a.clock.pause();

@@ -6,6 +6,7 @@ import { memoryBucket, memoryKv, type MemoryBucket } from "../../placement/kv-me
 import type { Kv } from "../../placement/kv.ts";
 import type { ShardEntry } from "../../placement/shard-table.ts";
 import { TableCell } from "../../placement/table-cell.ts";
+import { eventually } from "../support/eventually.ts";
 
 interface Scene {
   readonly bucket: MemoryBucket;
@@ -117,8 +118,7 @@ describe("table cell", () => {
     if (restored === undefined) throw new Error("a table");
     expect(cell.current).toBe(true);
     cell.observe("table", restored.value, restored.revision);
-    await cell.refresh();
-    expect(cell.current).toBe(false);
+    await eventually(() => !cell.current);
     expect(cell.remembered?.shards).toEqual(second);
     expect(await cell.write(second, [])).toBe("written");
     expect(cell.remembered?.generation).toBe(3);
