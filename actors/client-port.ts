@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { ServerFrame } from "../protocol/frames.ts";
+import type { BusyCause, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
 import type { Hub } from "./hub.ts";
 import type { AskReply, ShardEnvelope } from "./runtime/envelope.ts";
@@ -20,6 +20,12 @@ export interface ConnectionParts {
   /** Milliseconds to wait before attaching; 0 admits. `resume`: the client holds cursors. */
   admit(resume: boolean): number;
   isMember(tenant: string, conv: ConversationId, who: string): Promise<boolean>;
+  /** Whether the store is too full for new conversations. */
+  storeFull(): boolean;
+  /** Why things are slow now, for the `why` of BUSY. */
+  trouble(): BusyCause;
+  /** Where the owner of a shard takes connections; undefined when that is here, or not known. */
+  urlOf(shard: number): string | undefined;
   /** The connection is served. */
   onAttached(conn: number): void;
   onClosed(conn: number): void;
@@ -28,6 +34,8 @@ export interface ConnectionParts {
 /** A connection as those see it who answer its requests. */
 export interface ClientPort {
   readonly parts: ConnectionParts;
+  /** The shard of its session. */
+  readonly sessionShard: number;
   /** How many conversations it follows. */
   readonly followed: number;
   /** Writes a frame. */

@@ -4,9 +4,9 @@
  * last; sessions and conversations do. Invariants: nothing is served before the token is verified and the session is
  * attached; a command is answered at most once and within its bound (StormBounded); outgoing bytes are bounded.
  */
-import { closeCodes, codes, type Code } from "../protocol/codes.ts";
+import { closeCodes } from "../protocol/codes.ts";
 import { prevFor, type Audience, type LogEvent } from "../protocol/events.ts";
-import type { CommandFrame, Cursor, RequestFrame, ServerFrame } from "../protocol/frames.ts";
+import type { Cursor, RequestFrame, ServerFrame } from "../protocol/frames.ts";
 import { isStaff, type ConversationId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import {
@@ -18,20 +18,20 @@ import {
   type Address,
 } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
-import type { CommandHeader, Parsed } from "./inbound.ts";
+import { Commands } from "./commands.ts";
+import type { Parsed } from "./inbound.ts";
 import type { Principal, SessionDescription } from "./messages.ts";
 import { principalOf } from "./principal.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { answerRequest, ownConversation } from "./requests.ts";
-import type { AskReply, ShardEnvelope } from "./runtime/envelope.ts";
+import { ReadMarks } from "./read-marks.ts";
+import { answerRequest } from "./requests.ts";
+import type { AskReply } from "./runtime/envelope.ts";
 import { errorFrame, viewOf } from "./server-frames.ts";
 import type { Claims, Socket } from "./socket.ts";
 import { Subscription } from "./subscription.ts";
 import { Welcome } from "./welcome.ts";
 
 type Stage = "new" | "authenticating" | "attaching" | "live" | "closed";
-
-const askInFlightMax = 256;
 
 /** One connection. */
 export class Connection implements ClientPort {
@@ -42,14 +42,14 @@ export class Connection implements ClientPort {
   readonly #openedAt: number;
   readonly #rate: RateLimit;
   readonly #subscriptions = new Map<string, Subscription>();
-  readonly #reads = new Map<ConversationId, number>();
+  readonly #reads: ReadMarks;
+  readonly #commands: Commands;
   #stage: Stage = "new";
   #heardAt: number;
   #principal: Principal | undefined;
   #expiresAt = 0;
   #device = "";
   #attempt = 0;
-  #asking = 0;
   #sessionShard = -1;
   #leaveAt = Infinity;
 
@@ -60,6 +60,13 @@ export class Connection implements ClientPort {
     this.#openedAt = parts.clock.now();
     this.#heardAt = this.#openedAt;
     this.#rate = new RateLimit(limits.commandsPerSecond, limits.commandBurst, this.#openedAt);
+    this.#reads = new ReadMarks(parts);
+    this.#commands = new Commands({
+      parts,
+      rate: this.#rate,
+      frame: (frame) => this.frame(frame),
+      own: (conv, seq, epoch, prev) => this.#subscriptions.get(conv)?.own(seq, epoch, prev),
+    });
     const { heartbeatMs, authMs, maxFrameBytes } = limits;
     this.frame({ t: "hello", node: parts.node, hb: heartbeatMs, authMs, maxFrame: maxFrameBytes });
   }
@@ -92,9 +99,10 @@ export class Connection implements ClientPort {
       case "request":
         return this.#request(parsed.frame);
       case "command":
-        return this.#command(parsed.header, parsed.frame);
       case "refused":
-        return this.#refuse(parsed.header, parsed.code);
+        if (this.#stage === "live") return this.#commands.take(this.#who(), parsed);
+        this.frame(errorFrame("UNAUTHORIZED"));
+        return this.close(closeCodes.badFrame, "command before welcome");
     }
   }
 
@@ -147,7 +155,7 @@ export class Connection implements ClientPort {
       return this.close(closeCodes.tokenExpired, "token expired");
     }
     if (now > this.#leaveAt) return this.close(closeCodes.drain, "node is draining");
-    this.#flushReads();
+    if (this.#stage === "live") this.#reads.flush(this.#who());
     if (pumps) for (const subscription of this.#subscriptions.values()) subscription.sweep();
   }
 
@@ -233,7 +241,7 @@ export class Connection implements ClientPort {
 
   /** Notes the highest number that was read; written to the conversation by the next sweep. */
   noteRead(conv: ConversationId, seq: number): void {
-    if (seq > (this.#reads.get(conv) ?? 0)) this.#reads.set(conv, seq);
+    this.#reads.note(conv, seq);
   }
 
   #deliver(conv: ConversationId, event: LogEvent, reader: Audience): boolean {
@@ -366,111 +374,4 @@ export class Connection implements ClientPort {
       limits.commandMs,
     );
   }
-
-  #command(header: CommandHeader, frame: CommandFrame): void {
-    const to = this.#target(header);
-    if (to === undefined) return;
-    const shard = shardOf(to, this.parts.shards);
-    const message = { kind: "command", frame, by: this.#who() } as const;
-    const envelope: ShardEnvelope = {
-      k: "actor",
-      shard,
-      to: encodeAddress(to),
-      message,
-      command: numberOf(header),
-    };
-    void this.#ask(header, envelope, frame.t === "send");
-  }
-
-  #refuse(header: CommandHeader, code: Code): void {
-    const to = this.#target(header);
-    if (to === undefined) return;
-    const shard = shardOf(to, this.parts.shards);
-    void this.#ask(
-      header,
-      { k: "refusal", shard, to: encodeAddress(to), command: numberOf(header), code },
-      false,
-    );
-  }
-
-  /** Where a command goes; refused here are only those that any number of this target would be refused for. */
-  #target(header: CommandHeader): Address | undefined {
-    if (this.#stage !== "live") {
-      this.frame(errorFrame("UNAUTHORIZED"));
-      this.close(closeCodes.badFrame, "command before welcome");
-      return undefined;
-    }
-    const waitMs = this.#rate.take(this.parts.clock.now());
-    if (waitMs > 0) return this.#nack(header, "RATE_LIMITED", { waitMs });
-    if (this.#asking >= askInFlightMax) return this.#nack(header, "BUSY", { waitMs: 200 });
-    if (header.conv === undefined) return this.#session();
-    if (!ownConversation(this.#who(), header.conv)) return this.#nack(header, "FORBIDDEN", {});
-    return conversationAddress(this.#who().tenant, header.conv);
-  }
-
-  async #ask(header: CommandHeader, envelope: ShardEnvelope, isSend: boolean): Promise<void> {
-    this.#asking++;
-    const reply = await this.parts.ask(envelope, limits.commandMs);
-    this.#asking--;
-    if (reply?.kind !== "answer") return void this.#nack(header, "BUSY", { waitMs: 250 });
-    const { answer, last } = reply;
-    if (answer.kind === "nack")
-      return void this.#nack(header, answer.code, last === undefined ? {} : { last });
-    const { seq, epoch, prev, ts } = answer;
-    const conv = answer.conv ?? header.conv;
-    if (isSend && conv !== undefined) this.#subscriptions.get(conv)?.own(seq, epoch, prev);
-    this.frame({
-      t: "ack",
-      ...(conv === undefined ? {} : { conv }),
-      p: header.p,
-      n: header.n,
-      seq,
-      epoch,
-      prev,
-      ts,
-    });
-  }
-
-  #nack(header: CommandHeader, code: Code, more: { waitMs?: number; last?: number }): undefined {
-    const { p, n, conv } = header;
-    this.frame({
-      t: "nack",
-      ...(conv === undefined ? {} : { conv }),
-      p,
-      n,
-      code,
-      retry: codes[code].retry,
-      ...more,
-    });
-    return undefined;
-  }
-
-  #flushReads(): void {
-    if (this.#reads.size === 0 || this.#stage !== "live") return;
-    const by = this.#who();
-    for (const [conv, seq] of this.#reads) {
-      const address = conversationAddress(by.tenant, conv);
-      void this.#tellRead(address, by, seq);
-    }
-    this.#reads.clear();
-  }
-
-  /** How many content events stand up to `seq` is read from the log, so that no client can claim it. */
-  async #tellRead(address: Address, by: Principal, seq: number): Promise<void> {
-    const to = encodeAddress(address);
-    const event = (await this.parts.hub.page(to, { before: seq + 1 }, 1))?.events.at(-1);
-    if (event === undefined || event.seq !== seq) return;
-    const count = isStaff(by.role) ? event.countStaff : event.countAll;
-    const message = { kind: "read", by, seq, count } as const;
-    this.parts.send({ k: "actor", shard: shardOf(address, this.parts.shards), to, message });
-  }
-}
-
-function numberOf({ p, n, after, digest }: CommandHeader): {
-  p: string;
-  n: number;
-  after: number;
-  digest: number;
-} {
-  return { p, n, after, digest };
 }

@@ -54,6 +54,7 @@ export class Welcome {
   /** Tells the client and starts the deliveries. */
   send(): void {
     const { user, role } = this.#principal;
+    const url = this.#connection.parts.urlOf(this.#connection.sessionShard);
     const pages = Math.max(1, Math.ceil(this.#followed.length / conversationsPerFrame));
     for (let page = 0; page < pages; page++) {
       this.#connection.frame({
@@ -66,6 +67,7 @@ export class Welcome {
         convs: this.#followed.slice(page * conversationsPerFrame, (page + 1) * conversationsPerFrame),
         more: page < pages - 1,
         recovered: page === 0 ? this.#recovered : {},
+        ...(url === undefined ? {} : { url }),
       });
     }
     const { status } = this.#description;

@@ -188,6 +188,9 @@ export interface Item {
   readonly ev: EventView;
 }
 
+/** What makes the server BUSY: its coordination (NATS), its store, or load. */
+export type BusyCause = "nats" | "store" | "load";
+
 /** Frames from the server. */
 export type ServerFrame =
   | {
@@ -236,6 +239,8 @@ export type ServerFrame =
       readonly retry: string;
       readonly waitMs?: number;
       readonly last?: number;
+      /** With BUSY: what is in the way. */
+      readonly why?: BusyCause;
     }
   | ({ readonly t: "deliver"; readonly conv: string } & Item)
   | {

@@ -19,7 +19,7 @@ import { nactSystem } from "../actors/runtime/nact.ts";
 import { Runtime } from "../actors/runtime/runtime.ts";
 import type { Socket, VerifyToken } from "../actors/socket.ts";
 import { assert } from "../base/assert.ts";
-import { sleep, type Clock } from "../base/clock.ts";
+import { sleep, type Cancel, type Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
@@ -84,6 +84,9 @@ export interface UsherNode {
 
 const defaultDrainMs = 2000;
 const probeMs = 500;
+const fullnessMs = 2000;
+/** Above this share of the store's memory no conversation begins any more. */
+const fullAt = 0.8;
 const isolationPaceMs = 3000;
 
 /** Starts a node; resolves when it has begun to beat, before it is ready. */
@@ -135,6 +138,7 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
     onRenew: (peer) => gateway?.renew(peer.node),
   });
   const { hub, router } = runtime;
+  const { fullness, stop: stopGauging } = gaugeFullness(ports);
   gateway = new Gateway({
     routing: placement,
     random,
@@ -152,6 +156,14 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
       ask: (envelope, boundMs) => router.ask(envelope, boundMs),
       send: (envelope) => router.send(envelope),
       admit: (resume) => ports.admission.admit(resume),
+      storeFull: () => fullness() > fullAt,
+      trouble: () => (placement.frozen() ? "nats" : store.connected() ? "load" : "store"),
+      urlOf(shard) {
+        const owner = placement.route(shard)?.owner.node;
+        const url =
+          owner === undefined || owner === self.node ? "" : (placement.members().get(owner)?.url ?? "");
+        return url === "" ? undefined : url;
+      },
       isMember: (tenant, conv, who) => isMember(ports, tenant as TenantId, conv, who),
     },
   });
@@ -216,12 +228,35 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
     },
     async stop() {
       stopWatching();
+      stopGauging();
       connections.stop();
       await placement.stop().catch((error: unknown) => log.warn("no goodbye", { error: messageOf(error) }));
       host.stop();
       subscription.unsubscribe();
     },
   };
+}
+
+/** Looks every few seconds how full the store is. */
+function gaugeFullness({ clock, store, log, metrics }: NodePorts): { fullness: () => number; stop: Cancel } {
+  let last = 0;
+  let asking = false;
+  metrics.gauge("usher_store_fullness_ratio", "Used share of the store's memory bound", () => last);
+  const look = (): void => {
+    if (asking || !store.connected()) return;
+    asking = true;
+    store
+      .fullness()
+      .then((share) => {
+        last = share;
+      })
+      .catch((error: unknown) => log.debug("fullness unknown", { error: messageOf(error) }))
+      .finally(() => {
+        asking = false;
+      });
+  };
+  look();
+  return { fullness: () => last, stop: clock.every(fullnessMs, look) };
 }
 
 /** The inverse of `node/incarnation`. */

@@ -18,12 +18,14 @@ import { batched } from "./batch.ts";
 import { Committer } from "./commits.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
 import { nameOf } from "./followers.ts";
-import type { Behaviors, HostParts, Loads } from "./host-parts.ts";
+import type { Behaviors, HostParts } from "./host-parts.ts";
 import { Links } from "./links.ts";
+import { loadsOf } from "./loads.ts";
 import type { ActorSystem } from "./nact.ts";
 import { Router } from "./router.ts";
 import { Runs } from "./runs.ts";
 import { entityMaker, ShardHost } from "./shard-host.ts";
+import { TimerPoll } from "./timers.ts";
 
 /** What a runtime is made of. */
 export interface RuntimeParts {
@@ -58,7 +60,6 @@ export interface RuntimeCounters {
 const debtSweepMs = 250;
 const sleepSweepMs = 5000;
 const timerPollMs = 500;
-const timersPerPoll = 500;
 const obligationPage = 1000;
 const defaultIdleMs = 60_000;
 
@@ -76,12 +77,12 @@ export class Runtime implements Hosting {
   readonly #committer: Committer;
   readonly #host: HostParts;
   readonly #runs: Runs;
+  readonly #timers: TimerPoll;
   readonly #claim: (claim: { shard: number; epoch: number }) => Promise<ClaimResult>;
   readonly #cancels: Cancel[] = [];
   readonly #fencedCounter;
   #fenced = 0;
   #runId: string | undefined;
-  #polling = false;
 
   constructor(parts: RuntimeParts) {
     this.#parts = parts;
@@ -93,6 +94,7 @@ export class Runtime implements Hosting {
       "Commits refused because a higher fence stands",
     );
     this.#claim = batched(clock, 512, (claims) => store.claim(owner(), claims));
+    this.#timers = new TimerPoll(store, log, frozen);
     this.#runs = new Runs(routing, () => clock.now());
     this.#committer = new Committer({ store, clock, random, log, metrics, owner, frozen });
     this.#links = new Links({
@@ -185,7 +187,7 @@ export class Runtime implements Hosting {
         for (const host of this.#hosts.values()) host.sweepSleepers(clock.now() - idleMs);
         this.#retain();
       }),
-      clock.every(timerPollMs, () => void this.#pollTimers()),
+      clock.every(timerPollMs, () => void this.#timers.poll(this.#hosts)),
     );
   }
 
@@ -330,24 +332,6 @@ export class Runtime implements Hosting {
     this.#links.retain((run) => !this.#runs.replaced(run));
   }
 
-  async #pollTimers(): Promise<void> {
-    if (this.#polling || this.#hosts.size === 0 || this.#parts.routing.frozen()) return;
-    this.#polling = true;
-    const hosts = new Map(this.#hosts);
-    for (const host of hosts.values()) host.firing.pollBegins();
-    try {
-      const due = await this.#parts.store.due([...hosts.keys()], timersPerPoll);
-      for (const stored of due) {
-        const host = this.#hosts.get(stored.shard);
-        if (host !== undefined && host === hosts.get(stored.shard)) host.fire(stored);
-      }
-    } catch (error) {
-      this.#parts.log.debug("timers could not be polled", { error: messageOf(error) });
-    } finally {
-      this.#polling = false;
-    }
-  }
-
   #isSelf(run: NodeRun): boolean {
     const { self } = this.#parts.routing;
     return run.node === self.node && run.incarnation === self.incarnation;
@@ -405,14 +389,4 @@ export class Runtime implements Hosting {
     if (this.#isSelf(to)) this.router.onBounce(ask, shard, undefined, undefined);
     else this.#links.send(to, { k: "bounce", ask, shard, ...known });
   }
-}
-
-function loadsOf(clock: Clock, store: Store): Loads {
-  return {
-    entity: batched(clock, 256, (queries) => store.load(queries)),
-    log: batched(clock, 128, (queries) => store.readLogs(queries)),
-    tail: batched(clock, 512, (queries) => store.tails(queries)),
-    kept: batched(clock, 512, (queries) => store.kept(queries)),
-    member: batched(clock, 512, (queries) => store.isMember(queries)),
-  };
 }

@@ -10,7 +10,6 @@ import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { LogEvent } from "../../protocol/events.ts";
-import type { ServerFrame } from "../../protocol/frames.ts";
 import type { Stored, Write } from "../../store/store.ts";
 import { decodeAddress, encodeAddress, shardOf, type Address } from "../address.ts";
 import type { Effect, Need } from "../behavior.ts";
@@ -25,21 +24,21 @@ import type {
   ActorEnvelope,
   AskReply,
   AttachEnvelope,
-  FollowedTail,
-  FollowItem,
+  NodeEnvelope,
   RefusalEnvelope,
   ShardEnvelope,
 } from "./envelope.ts";
-import { Followers } from "./followers.ts";
+import { performEffect, type EffectHost } from "./effects.ts";
 import type { HostParts } from "./host-parts.ts";
 import type { Family, Mailbox } from "./nact.ts";
+import { Publisher } from "./publisher.ts";
 import { Firing } from "./timers.ts";
 
 /** Answers an ask. */
 export type Respond = (reply: AskReply) => void;
 
 /** The host of one shard. */
-export class ShardHost implements EntityHost, LaneHandler {
+export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   readonly shard: number;
   readonly epoch: number;
   readonly directory: Directory;
@@ -51,10 +50,9 @@ export class ShardHost implements EntityHost, LaneHandler {
   readonly #family: Family;
   readonly #entities = new Map<string, HostedEntity>();
   readonly #holding = new Set<HostedEntity>();
-  readonly #followers = new Followers();
+  readonly publisher: Publisher;
   readonly #attachments: Attachments;
   readonly #waiters: { readonly number: number; readonly resolve: () => void }[] = [];
-  #publishing: { to: string; event: LogEvent }[] = [];
   #activations = 0;
   #ended = false;
 
@@ -73,6 +71,7 @@ export class ShardHost implements EntityHost, LaneHandler {
       now: () => parts.clock.now(),
       send: (envelope) => parts.send(envelope),
     });
+    this.publisher = new Publisher({ shard, epoch, parts, persist: (work) => this.#persist(work) });
     this.#attachments = new Attachments(epoch);
     this.#family = parts.system.family(`shard-${shard}-${epoch}-${parts.random.id()}`);
   }
@@ -93,14 +92,13 @@ export class ShardHost implements EntityHost, LaneHandler {
         }
         return;
       case "follow":
-        return void this.#follow(envelope.items, from, respond);
+        return void this.publisher.follow(envelope.items, from, respond);
       case "unfollow":
-        for (const log of envelope.to) this.#followers.remove(log, from);
-        return;
+        return this.publisher.unfollow(envelope.to, from);
       case "settled":
         return this.debts.settle(envelope.id);
       case "cast":
-        return this.#cast(envelope.to, envelope.frame, envelope.audience);
+        return this.publisher.cast(envelope.to, envelope.frame, envelope.audience);
       default:
         return unreachable(envelope);
     }
@@ -140,7 +138,7 @@ export class ShardHost implements EntityHost, LaneHandler {
 
   /** Runs that are gone for good leave no follower and no attachment behind. */
   retain(alive: (run: NodeRun) => boolean): void {
-    this.#followers.retain(alive);
+    this.publisher.retain(alive);
     for (const session of this.#attachments.retain(alive)) this.#devicesChanged(session);
   }
 
@@ -165,14 +163,14 @@ export class ShardHost implements EntityHost, LaneHandler {
   /** Lets out what was held while the node was frozen. */
   thaw(): void {
     for (const entity of this.#holding) if (entity.release()) this.#holding.delete(entity);
-    this.#flushPublished();
+    this.publisher.flush();
   }
 
   // What the lane reports.
 
   onCommitted(number: number): void {
     for (const entity of this.#holding) if (entity.release()) this.#holding.delete(entity);
-    this.#flushPublished();
+    this.publisher.flush();
     if (this.#waiters.length === 0) return;
     for (const waiter of this.#waiters.splice(0)) {
       if (waiter.number <= number) waiter.resolve();
@@ -255,59 +253,7 @@ export class ShardHost implements EntityHost, LaneHandler {
   }
 
   perform(entity: HostedEntity, item: Item, effect: Effect, writes: Write[], outputs: (() => void)[]): void {
-    const { key } = entity;
-    switch (effect.do) {
-      case "append":
-        writes.push({ op: "append", log: key, seq: effect.event.seq, event: JSON.stringify(effect.event) });
-        outputs.push(() => this.#publish(key, effect.event));
-        return;
-      case "set":
-        return void writes.push({ op: "set", entity: key, field: effect.field, value: effect.value });
-      case "unset":
-        return void writes.push({ op: "unset", entity: key, field: effect.field });
-      case "keep":
-        return void writes.push({ op: "keep", key: effect.key, value: effect.value, ttlMs: effect.ttlMs });
-      case "join":
-      case "leave":
-        return void writes.push({ op: effect.do, set: key, member: effect.member });
-      case "answer":
-        return;
-      case "reply":
-        return void outputs.push(() => item.respond?.({ kind: "value", value: effect.value }));
-      case "tell": {
-        const id = this.debts.nextId();
-        const to = encodeAddress(effect.to);
-        writes.push({ op: "owe", id, value: this.debts.encode(to, effect.message) });
-        return void outputs.push(() => this.debts.begin(id, to, effect.message));
-      }
-      case "hint":
-        return void outputs.push(() => this.#hint(effect.to, effect.message));
-      case "push":
-        return void outputs.push(() =>
-          this.#toDevices(key, (conn) => ({ k: "push", conn, frame: effect.frame })),
-        );
-      case "broadcast":
-        return void outputs.push(() => this.#cast(key, effect.frame, effect.to));
-      case "follow":
-        return void outputs.push(() =>
-          this.#toDevices(key, (conn) => ({ k: "enter", conn, conv: effect.conv })),
-        );
-      case "unfollow":
-        return void outputs.push(() =>
-          this.#toDevices(key, (conn) => ({ k: "exit", conn, conv: effect.conv })),
-        );
-      case "arm":
-        return void writes.push({
-          op: "arm",
-          id: timerId(key, effect.id),
-          delayMs: effect.delayMs,
-          value: JSON.stringify({ to: key, id: effect.id }),
-        });
-      case "disarm":
-        return void writes.push({ op: "disarm", id: timerId(key, effect.id) });
-      default:
-        return unreachable(effect);
-    }
+    performEffect(this, entity.key, item, effect, writes, outputs);
   }
 
   holding(entity: HostedEntity): void {
@@ -369,7 +315,8 @@ export class ShardHost implements EntityHost, LaneHandler {
     return entity;
   }
 
-  #hint(to: Address, message: Message): void {
+  /** Sends a message that may be lost. */
+  hint(to: Address, message: Message): void {
     this.#parts.send({
       k: "actor",
       shard: shardOf(to, this.#parts.routing.shards),
@@ -402,63 +349,8 @@ export class ShardHost implements EntityHost, LaneHandler {
     if (address?.id.startsWith("a.") === true) this.#activate(address).take({ message: { kind: "devices" } });
   }
 
-  async #follow(items: readonly FollowItem[], from: NodeRun, respond: Respond | undefined): Promise<void> {
-    for (const { to } of items) this.#followers.add(to, from);
-    const { loads } = this.#parts;
-    const tails = await this.#persist(() =>
-      Promise.all(
-        items.map(async ({ to, who }): Promise<FollowedTail> => {
-          const [stored, read] = await Promise.all([
-            this.#followers.tail(to) === undefined ? loads.tail({ shard: this.shard, log: to }) : undefined,
-            who === undefined
-              ? undefined
-              : loads.kept({ shard: this.shard, key: this.#parts.readKey(to, who) }),
-          ]);
-          if (stored !== undefined) this.#followers.noteTail(to, JSON.parse(stored) as LogEvent);
-          const tail = this.#followers.tail(to);
-          return {
-            to,
-            tail,
-            ...(who === undefined ? {} : { who }),
-            ...(read === undefined ? {} : { read: JSON.parse(read) as { seq: number; count: number } }),
-          };
-        }),
-      ),
-    );
-    respond?.(tails === undefined ? { kind: "busy" } : { kind: "tails", tails });
-  }
-
-  #publish(log: string, event: LogEvent): void {
-    this.#followers.noteTail(log, event);
-    if (this.#publishing.length === 0) this.#parts.clock.soon(() => this.#flushPublished());
-    this.#publishing.push({ to: log, event });
-  }
-
-  /** One envelope per following node, however many logs and events. */
-  #flushPublished(): void {
-    if (this.#publishing.length === 0) return;
-    const published = this.#publishing;
-    this.#publishing = [];
-    const byRun = new Map<string, { run: NodeRun; items: { to: string; event: LogEvent }[] }>();
-    for (const item of published) {
-      for (const run of this.#followers.of(item.to)) {
-        const key = `${run.node}/${run.incarnation}`;
-        const batch = byRun.get(key) ?? { run, items: [] };
-        batch.items.push(item);
-        byRun.set(key, batch);
-      }
-    }
-    for (const { run, items } of byRun.values()) {
-      this.#parts.sendTo(run, { k: "events", shard: this.shard, epoch: this.epoch, items });
-    }
-  }
-
-  #cast(log: string, frame: ServerFrame, audience: "all" | "staff"): void {
-    for (const run of this.#followers.of(log))
-      this.#parts.sendTo(run, { k: "casted", to: log, frame, audience });
-  }
-
-  #toDevices(session: string, make: (conn: number) => Parameters<HostParts["sendTo"]>[1]): void {
+  /** Sends something to every attached device of a session. */
+  toDevices(session: string, make: (conn: number) => NodeEnvelope): void {
     for (const attachment of [...this.#attachments.of(session)] as Attachment[]) {
       this.#parts.sendTo(attachment.run, make(attachment.conn));
     }
@@ -488,10 +380,6 @@ export class ShardHost implements EntityHost, LaneHandler {
     }
     return undefined;
   }
-}
-
-function timerId(key: string, id: string): string {
-  return `${key}|${id}`;
 }
 
 /** Makes the activations of a table of behaviours. */

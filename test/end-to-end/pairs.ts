@@ -34,7 +34,7 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
   const tag = `r${++round}`;
   const clients: Client[] = [];
   const speakers: Speaker[] = [];
-  let talking = true;
+  const talking = new AbortController();
 
   const join = async (role: string, user: string, device: string, home: number): Promise<Client> => {
     const token = await cluster.token(role, user);
@@ -74,7 +74,7 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
   const counts = new Map<Speaker, number>();
   const talk = async (speaker: Speaker): Promise<void> => {
     const { client, device, conv } = speaker;
-    for (let k = 0; talking; k++) {
+    for (let k = 0; !talking.signal.aborted; k++) {
       const record = {
         text: `${device}#${k}`,
         conv,
@@ -111,7 +111,7 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
       );
     },
     async finish(withinMs = 60_000) {
-      talking = false;
+      talking.abort();
       await Promise.race([
         Promise.all(talks),
         new Promise((_resolve, reject) =>

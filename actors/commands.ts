@@ -1,0 +1,102 @@
+/**
+ * The numbered commands of one connection. Role: finds the target, asks its actor, turns the answer into `ack` or `nack`.
+ * Boundary: numbering and entitlement are the actor's; refused here is only what the same command may be sent again for,
+ * or what any number of that target would be refused for, since such an answer uses no number up. Invariants: one answer
+ * per command within its bound; at most `askInFlightMax` wait (StormBounded).
+ */
+import { codes, type Code } from "../protocol/codes.ts";
+import type { ServerFrame } from "../protocol/frames.ts";
+import type { ConversationId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import { conversationAddress, encodeAddress, sessionAddress, shardOf, type Address } from "./address.ts";
+import type { ConnectionParts } from "./client-port.ts";
+import type { CommandHeader, Parsed } from "./inbound.ts";
+import type { Principal } from "./messages.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { ownConversation } from "./requests.ts";
+import type { ShardEnvelope } from "./runtime/envelope.ts";
+
+/** What commands need of their connection. */
+export interface CommandsPort {
+  readonly parts: ConnectionParts;
+  readonly rate: RateLimit;
+  frame(frame: ServerFrame): void;
+  /** An own `send` was acknowledged: where it follows the device's position, that is its delivery. */
+  own(conv: ConversationId, seq: number, epoch: number, prev: number): void;
+}
+
+type ParsedCommand = Extract<Parsed, { kind: "command" | "refused" }>;
+
+const askInFlightMax = 256;
+const busyWaitMs = 250;
+const fullWaitMs = 5000;
+
+/** The commands of one connection. */
+export class Commands {
+  readonly #port: CommandsPort;
+  #asking = 0;
+
+  constructor(port: CommandsPort) {
+    this.#port = port;
+  }
+
+  /** Takes one command and answers it in time. */
+  take(by: Principal, parsed: ParsedCommand): void {
+    const { header } = parsed;
+    const { parts, rate } = this.#port;
+    const waitMs = rate.take(parts.clock.now());
+    if (waitMs > 0) return this.#nack(header, "RATE_LIMITED", { waitMs });
+    if (this.#asking >= askInFlightMax) return this.#busy(header);
+    const begins = parsed.kind === "command" && (parsed.frame.t === "open" || parsed.frame.t === "create");
+    if (begins && parts.storeFull()) return this.#nack(header, "BUSY", { waitMs: fullWaitMs, why: "store" });
+    const to = this.#target(by, header);
+    if (to === undefined) return this.#nack(header, "FORBIDDEN", {});
+    void this.#ask(
+      header,
+      this.#envelope(by, to, parsed),
+      parsed.kind === "command" && parsed.frame.t === "send",
+    );
+  }
+
+  #target(by: Principal, { conv }: CommandHeader): Address | undefined {
+    if (conv === undefined) return sessionAddress(by.tenant, by.role, by.user);
+    return ownConversation(by, conv) ? conversationAddress(by.tenant, conv) : undefined;
+  }
+
+  #envelope(by: Principal, address: Address, parsed: ParsedCommand): ShardEnvelope {
+    const { p, n, after, digest } = parsed.header;
+    const command = { p, n, after, digest };
+    const shard = shardOf(address, this.#port.parts.shards);
+    const to = encodeAddress(address);
+    if (parsed.kind === "refused") return { k: "refusal", shard, to, command, code: parsed.code };
+    return { k: "actor", shard, to, message: { kind: "command", frame: parsed.frame, by }, command };
+  }
+
+  async #ask(header: CommandHeader, envelope: ShardEnvelope, isSend: boolean): Promise<void> {
+    this.#asking++;
+    const reply = await this.#port.parts.ask(envelope, limits.commandMs);
+    this.#asking--;
+    if (reply?.kind !== "answer") return this.#busy(header);
+    const { answer, last } = reply;
+    if (answer.kind === "nack") return this.#nack(header, answer.code, last === undefined ? {} : { last });
+    const { seq, epoch, prev, ts } = answer;
+    const conv = answer.conv ?? header.conv;
+    if (isSend && header.conv !== undefined) this.#port.own(header.conv, seq, epoch, prev);
+    const { p, n } = header;
+    this.#port.frame({ t: "ack", ...(conv === undefined ? {} : { conv }), p, n, seq, epoch, prev, ts });
+  }
+
+  #busy(header: CommandHeader): void {
+    this.#nack(header, "BUSY", { waitMs: busyWaitMs, why: this.#port.parts.trouble() });
+  }
+
+  #nack(
+    header: CommandHeader,
+    code: Code,
+    more: Omit<Extract<ServerFrame, { t: "nack" }>, "t" | "p" | "n" | "code" | "retry" | "conv">,
+  ): void {
+    const { p, n, conv } = header;
+    const { retry } = codes[code];
+    this.#port.frame({ t: "nack", ...(conv === undefined ? {} : { conv }), p, n, code, retry, ...more });
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What one shard's logs send to the nodes that follow them. Role: registers followers, answers with the log's present
+ * end, publishes each commit's events once per following node. Boundary: knows nodes, not people; hubs do the rest.
+ * Invariant: a node that was answered with an end gets every later event, or its link reports a loss (NoSkip).
+ */
+import type { NodeRun } from "../../placement/hosting.ts";
+import type { LogEvent } from "../../protocol/events.ts";
+import type { ServerFrame } from "../../protocol/frames.ts";
+import type { AskReply, FollowedTail, FollowItem } from "./envelope.ts";
+import { Followers, nameOf } from "./followers.ts";
+import type { HostParts } from "./host-parts.ts";
+
+/** What a publisher needs of its shard's host. */
+export interface PublisherParts {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly parts: HostParts;
+  /** Asks the store until it answers; undefined when the shard is not hosted any more. */
+  persist<T>(work: () => Promise<T>): Promise<T | undefined>;
+}
+
+/** The publisher of one shard under one epoch. */
+export class Publisher {
+  readonly #host: PublisherParts;
+  readonly #followers = new Followers();
+  #waiting: { readonly to: string; readonly event: LogEvent }[] = [];
+
+  constructor(host: PublisherParts) {
+    this.#host = host;
+  }
+
+  /** From now on the node gets every event of these logs; the answer says where they end. */
+  async follow(
+    items: readonly FollowItem[],
+    from: NodeRun,
+    respond: ((reply: AskReply) => void) | undefined,
+  ): Promise<void> {
+    for (const { to } of items) this.#followers.add(to, from);
+    const tails = await this.#host.persist(() => Promise.all(items.map((item) => this.#tailOf(item))));
+    respond?.(tails === undefined ? { kind: "busy" } : { kind: "tails", tails });
+  }
+
+  /** That node has nobody left who follows these logs. */
+  unfollow(logs: readonly string[], from: NodeRun): void {
+    for (const log of logs) this.#followers.remove(log, from);
+  }
+
+  /** Runs that are gone for good follow nothing. */
+  retain(alive: (run: NodeRun) => boolean): void {
+    this.#followers.retain(alive);
+  }
+
+  /** An event is durable: everybody gets it with the others of this turn. */
+  publish(log: string, event: LogEvent): void {
+    this.#followers.noteTail(log, event);
+    if (this.#waiting.length === 0) this.#host.parts.clock.soon(() => this.flush());
+    this.#waiting.push({ to: log, event });
+  }
+
+  /** One envelope per following node, however many logs and events. */
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    const published = this.#waiting;
+    this.#waiting = [];
+    const byRun = new Map<string, { run: NodeRun; items: { to: string; event: LogEvent }[] }>();
+    for (const item of published) {
+      for (const run of this.#followers.of(item.to)) {
+        const key = nameOf(run);
+        const batch = byRun.get(key) ?? { run, items: [] };
+        batch.items.push(item);
+        byRun.set(key, batch);
+      }
+    }
+    const { shard, epoch, parts } = this.#host;
+    for (const { run, items } of byRun.values()) parts.sendTo(run, { k: "events", shard, epoch, items });
+  }
+
+  /** Something ephemeral for all who follow the log. */
+  cast(log: string, frame: ServerFrame, audience: "all" | "staff"): void {
+    for (const run of this.#followers.of(log)) {
+      this.#host.parts.sendTo(run, { k: "casted", to: log, frame, audience });
+    }
+  }
+
+  async #tailOf({ to, who }: FollowItem): Promise<FollowedTail> {
+    const { shard, parts } = this.#host;
+    const [stored, read] = await Promise.all([
+      this.#followers.tail(to) === undefined ? parts.loads.tail({ shard, log: to }) : undefined,
+      who === undefined ? undefined : parts.loads.kept({ shard, key: parts.readKey(to, who) }),
+    ]);
+    if (stored !== undefined) this.#followers.noteTail(to, JSON.parse(stored) as LogEvent);
+    return {
+      to,
+      tail: this.#followers.tail(to),
+      ...(who === undefined ? {} : { who }),
+      ...(read === undefined ? {} : { read: JSON.parse(read) as { seq: number; count: number } }),
+    };
+  }
+}
