@@ -48,7 +48,7 @@ export interface SyncWanted {
 /** Target of the commands that concern one's own session rather than a conversation. */
 export const sessionTarget = "";
 /** Commands that may wait per target. */
-export const maxQueued = 4096;
+const maxQueued = 4096;
 
 const resendMs = 10_000;
 const maxSends = 3;
@@ -56,7 +56,7 @@ const maxSetbackMs = 10_000;
 const maxLanes = 1024;
 
 /** Where a command is numbered: its conversation, or one's own session. */
-export function targetOf(body: CommandBody): string {
+function targetOf(body: CommandBody): string {
   return "conv" in body ? body.conv : sessionTarget;
 }
 
