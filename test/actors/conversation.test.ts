@@ -203,6 +203,17 @@ describe("read marks", () => {
     expect(world.actor(conv).kept.size + world.actor(at.conv("g.club")).kept.size).toBe(0);
   });
 
+  it("of the visitor rest on what the visitor may see", () => {
+    const { world, conv } = assigned();
+    const { seq } = say(world, conv, amy, "hello") as { seq: number };
+    world.command(conv, bo, { t: "note", conv: conv.id, body: { kind: "text", text: "psst" } });
+    read(world, conv, vic, seq + 1, 1);
+    expect(unread(world, conv, vic)).toEqual({ read: 0, unread: 1 });
+    say(world, conv, amy, "hello?");
+    read(world, conv, vic, seq + 1, 1);
+    expect(unread(world, conv, vic)).toEqual({ read: seq, unread: 1 });
+  });
+
   it("of staff on a note reach the visitor as the number before it", () => {
     const { world, conv } = assigned();
     const { seq } = say(world, conv, vic, "hello") as { seq: number };
@@ -255,7 +266,7 @@ describe("group", () => {
     world.command(club, noor, { t: "join", conv: "g.club" });
     world.command(club, noor, { t: "leave", conv: "g.club" });
     const [joined, left] = world.tells.filter(({ to }) => to.id === "a.noor");
-    for (const tell of [left, joined, left]) if (tell !== undefined) world.step(tell.to, tell.message);
+    for (const tell of [left, joined]) if (tell !== undefined) world.step(tell.to, tell.message);
     expect(world.actor(noor.session).follows).toEqual(new Set());
     expect(world.ask(noor.session, { kind: "describe" })).toMatchObject({ follows: [] });
   });

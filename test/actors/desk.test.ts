@@ -130,6 +130,19 @@ describe("desk", () => {
     expect(world.actor(desk).timers.has(`o:${assignment}`)).toBe(false);
   });
 
+  it("takes a slot off an agent's room at its success, unless the agent has told of it already", () => {
+    const world = usualWorld();
+    tell(world, capacity("amy", 2, 1), enqueue("s.a.1"), dequeue("s.a.1", "amy"));
+    expect(world.actor(desk).timers.size).toBe(0);
+    tell(world, enqueue("s.b.1"), enqueue("s.c.1"));
+    expect(offers(world)).toEqual(["s.a.1 -> amy", "s.b.1 -> amy"]);
+    tell(world, capacity("amy", 0, 2), dequeue("s.b.1", "amy"), capacity("bo", 2, 1));
+    tell(world, capacity("bo", 1, 2));
+    world.fire(desk, `o:${lastAssignment(world)}`);
+    tell(world, dequeue("s.c.1", "bo"), enqueue("s.d.1"));
+    expect(offers(world).at(-1)).toBe("s.d.1 -> bo");
+  });
+
   it("knows late and repeated words of a wait by its ticket", () => {
     const world = usualWorld();
     tell(world, dequeue("s.a.1"), enqueue("s.a.1"));

@@ -36,6 +36,7 @@ describe("knowledge", () => {
     "讲个笑话",
     "my screen is broken and shows green lines",
     "手机屏幕碎了",
+    "my neighbour says that in order to play chess one has to study many openings",
     "hello",
     "你好",
     "",

@@ -117,6 +117,12 @@ describe("agent session", () => {
     expect(world.actor(amy.session).follows).toEqual(new Set([conv]));
   });
 
+  it("does not end the following of a conversation that was only offered", () => {
+    const world = ready();
+    world.step(bo.session, offer("A"));
+    expect(world.step(bo.session, freed("A")).map((effect) => effect.do)).not.toContain("unfollow");
+  });
+
   it("gives back what it never reserved", () => {
     const world = ready();
     world.step(bo.session, accepted("ghost"));
