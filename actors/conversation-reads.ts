@@ -12,7 +12,7 @@ import { visibleFloor } from "./conversation-state.ts";
 import type { Principal } from "./messages.ts";
 
 /** One person's mark: read up to `seq`, where `count` content events stood; `own` are own content events after it. */
-export interface ReadMark {
+interface ReadMark {
   readonly seq: number;
   readonly count: number;
   readonly own: readonly number[];
@@ -28,7 +28,7 @@ export function readKey(conversation: Address, who: string): string {
 }
 
 /** A mark as it was kept; without a record nothing is read. */
-export function parseMark(record: string | undefined): ReadMark {
+function parseMark(record: string | undefined): ReadMark {
   if (record === undefined) return nothingRead;
   const mark = JSON.parse(record) as ReadMark;
   assert(Number.isInteger(mark.seq) && Number.isInteger(mark.count), "a read mark holds numbers");

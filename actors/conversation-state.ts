@@ -88,7 +88,7 @@ export type Ledger = "robot" | "idle" | "takeovers" | "changes";
 /** Events between snapshots. */
 export const snapshotEvery = 64;
 /** Content events that can still be recalled. */
-export const recallable = 100;
+const recallable = 100;
 const hiddenMax = 64;
 
 const unborn: Chronicle = {

@@ -28,7 +28,7 @@ import type { DeskMessage, Message } from "./messages.ts";
 type Of<K extends DeskMessage["kind"]> = Extract<DeskMessage, { kind: K }>;
 
 /** Time for an offer to be settled; after it the conversation is offered to others under a new assignment. */
-export const offerMs = 10_000;
+const offerMs = 10_000;
 
 /** The behaviour of desks. */
 export function deskBehavior(): Behavior<DeskState> {

@@ -1,4 +1,4 @@
-import { directoryOf, type Directory, type KnowledgeEntry, type TenantConfig } from "../actors/directory.ts";
+import type { KnowledgeEntry, TenantConfig } from "../actors/directory.ts";
 import type { DeskId, TenantId, UserId } from "../protocol/ids.ts";
 
 const support = "support" as DeskId;
@@ -157,8 +157,3 @@ export const demoTenant: TenantConfig = {
   ],
   policy: { idleMs: 15 * 60_000, idleNoticeMs: 2 * 60_000, robotTries: 3, agentGraceMs: 60_000 },
 };
-
-/** The directory of an installation that has only the demo tenant. */
-export function demoDirectory(): Directory {
-  return directoryOf([demoTenant]);
-}
