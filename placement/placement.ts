@@ -380,5 +380,3 @@ class PlacementNode implements Placement {
     for (const resolve of this.drainWaits) resolve();
   }
 }
-
-export type { PlacementPicture } from "./picture.ts";

@@ -60,7 +60,7 @@ export function decodeTable(text: string): ShardTable | undefined {
 }
 
 /** Reads `node/incarnation`; undefined when the text is anything else. */
-export function parseRunKey(key: string): NodeRun | undefined {
+function parseRunKey(key: string): NodeRun | undefined {
   const slash = key.indexOf("/");
   if (slash <= 0 || slash === key.length - 1) return undefined;
   return { node: key.slice(0, slash), incarnation: key.slice(slash + 1) };

@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../compose/local/process.ts";
 import { startNats, type LocalNats } from "../../compose/local/nats.ts";
@@ -10,6 +11,18 @@ beforeAll(async () => {
   nats = await startNats();
 });
 afterAll(() => nats.stop());
+
+/** Listens on the port and hangs up on so many connections. */
+async function refuseOften(port: number, times: number): Promise<void> {
+  let refused = 0;
+  const server = createServer((socket) => {
+    refused += 1;
+    socket.destroy();
+  });
+  server.listen(port, "127.0.0.1");
+  await eventually(() => refused >= times, 20_000, "all attempts to come back");
+  await new Promise((resolve) => server.close(resolve));
+}
 
 transportContract("nats", async () => {
   const a = await natsTransport({ servers: [nats.url], cluster: "contract" });
@@ -47,6 +60,7 @@ describe("nats transport and its server", () => {
     await eventually(() => !a.connected());
     expect(a.send("b", "into the void")).toBe(false);
     expect(await a.probe("b", 200)).toBe("silent");
+    await refuseOften(own.port, 24);
     const again = await startNats({ port: own.port });
     await eventually(() => a.connected() && b.connected());
     await b.flush();
