@@ -135,14 +135,18 @@ async function startClusterNode(port: number, announced: number): Promise<LocalR
     "2000",
   ];
   args.push("--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", String(announced));
-  args.push("--cluster-announce-bus-port", String(port + 10_000));
+  args.push("--cluster-announce-bus-port", String(port + 10_000), "--repl-diskless-sync-delay", "0");
   return startRedis({ port, args });
 }
 
+/** Every node sees all slots served, and a replica has its master's data. */
 async function untilClusterOk(port: number, count: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const { stdout } = await execute("redis-cli", ["-p", String(port), "cluster", "info"]);
-    if (stdout.includes("cluster_state:ok") && stdout.includes(`cluster_known_nodes:${count}`)) return;
+  for (let attempt = 0; attempt < 400; attempt++) {
+    const { stdout: cluster } = await execute("redis-cli", ["-p", String(port), "cluster", "info"]);
+    const { stdout: replication } = await execute("redis-cli", ["-p", String(port), "info", "replication"]);
+    const joined = cluster.includes("cluster_state:ok") && cluster.includes(`cluster_known_nodes:${count}`);
+    const copied = !replication.includes("role:slave") || replication.includes("master_link_status:up");
+    if (joined && copied) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`the Redis Cluster node on port ${port} did not become ready`);

@@ -61,7 +61,7 @@ describe("redis cluster store", () => {
   beforeEach(async () => {
     const options = freshRedisOptions(cluster.url);
     slot = redisKeys(options.prefix ?? "", 16).slotOf(shard);
-    store = await redisStore({ ...options, commandTimeoutMs: 500 });
+    store = await redisStore({ ...options, commandTimeoutMs: 1000 });
   });
   afterEach(() => store.close());
 
@@ -161,8 +161,11 @@ describe("redis cluster with replicas", () => {
       const slot = redisKeys(options.prefix ?? "", 16).slotOf(shard);
       const through = present(replicated.nodes[0], "a node").port;
       const master = await masterOf(slot, through);
-      const replica = (await redisCli(master.port, "wait", "1", "5000")) === "1";
-      expect(replica).toBe(true);
+      await eventually(async () => {
+        const replication = await redisCli(master.port, "info", "replication");
+        const copied = /^slave0:.*offset=(\d+)/m.exec(replication)?.[1];
+        return copied !== undefined && replication.includes(`master_repl_offset:${copied}`);
+      });
       present(
         replicated.nodes.find(({ port }) => port === master.port),
         "its node",

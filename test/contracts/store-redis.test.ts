@@ -47,7 +47,7 @@ describe("redis store", () => {
   beforeEach(async () => {
     lines = [];
     const options = freshRedisOptions(`redis://127.0.0.1:${proxy.port}`);
-    store = await redisStore({ ...options, log: recordingLog(lines), commandTimeoutMs: 300 });
+    store = await redisStore({ ...options, log: recordingLog(lines), commandTimeoutMs: 1000 });
     await store.claim(alice, [{ shard: 0, epoch: 1 }]);
     await store.commit(alice, [append(1)]);
   });
@@ -69,7 +69,7 @@ describe("redis store", () => {
       await expect(store.commit(alice, [append(2)])).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
       await expect(store.tails([log])).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
       await expect(store.runId()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-      expect(performance.now() - start).toBeLessThan(200);
+      expect(performance.now() - start).toBeLessThan(500);
       redis = await startRedis({ dir: folder, port: redis.port });
       await eventually(() => store.connected());
       expect(await store.runId()).not.toBe(runId);
@@ -98,7 +98,7 @@ describe("redis store", () => {
     const commit = store.commit(alice, [append(2)]);
     proxy.cut();
     await expect(commit).rejects.toMatchObject({ code: "STORE_UNKNOWN_OUTCOME" });
-    expect(performance.now() - start).toBeLessThan(200);
+    expect(performance.now() - start).toBeLessThan(500);
     proxy.silence(false);
     await proxy.heal();
     await eventually(() => store.connected());
