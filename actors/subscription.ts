@@ -4,6 +4,7 @@
 import { countFor, visibleTo, type Audience, type LogEvent } from "../protocol/events.ts";
 import type { Cursor, Followed, Recovery, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
+import { readState } from "./conversation-reads.ts";
 import type { Hub, Listener } from "./hub.ts";
 import { Pump, type PumpPort } from "./pump.ts";
 import type { FollowedTail } from "./runtime/envelope.ts";
@@ -59,7 +60,10 @@ export class Subscription implements Listener {
   }
 
   onEvent(event: LogEvent): void {
-    this.#pump?.offer(event);
+    if (this.#pump !== undefined) return this.#pump.offer(event);
+    const latest = this.#latest;
+    if (latest !== undefined && event.seq > (latest.tail?.seq ?? 0))
+      this.#latest = { ...latest, tail: event };
   }
 
   onCast(frame: ServerFrame, audience: Audience): void {
@@ -92,15 +96,12 @@ export class Subscription implements Listener {
     const whole = fromStart || end[0] <= wholeLogEvents;
     const base: Cursor = cursor !== undefined && !beyond ? cursor : whole ? [0, 0] : end;
     const first = described === undefined ? (await this.#port.hub.read(this.log, 0))?.events[0] : undefined;
-    const read = followed.read ?? { seq: 0, count: 0 };
-    const count = tail === undefined ? 0 : countFor(tail, this.reader);
     return {
       frame: {
         ...summaryOf(this.conv, described, first, followed.tail),
         tail: end,
         base,
-        read: read.seq,
-        unread: Math.max(0, count - read.count),
+        ...this.#readState(followed, tail),
       },
       recovered,
       go: () => this.#start(base),
@@ -152,10 +153,15 @@ export class Subscription implements Listener {
           ? cursorAt(tail)
           : [tail.prevAll, 0],
       base: [0, 0],
-      read: this.#latest?.read?.seq ?? 0,
-      unread:
-        tail === undefined ? 0 : Math.max(0, countFor(tail, this.reader) - (this.#latest?.read?.count ?? 0)),
+      ...this.#readState(this.#latest, tail),
     });
+  }
+
+  #readState(
+    followed: FollowedTail | undefined,
+    tail: LogEvent | undefined,
+  ): { read: number; unread: number } {
+    return readState(followed?.readRecord, tail === undefined ? 0 : countFor(tail, this.reader));
   }
 
   /** The last event that this reader may see. */

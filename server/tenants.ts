@@ -60,7 +60,7 @@ export async function readTenants(file: string): Promise<readonly TenantConfig[]
       `USHER_TENANTS: ${file}${first?.instancePath ?? ""} ${first?.message ?? "is not valid"}`,
     );
   }
-  const { tenants } = value as TenantsFile;
+  const { tenants } = value;
   for (const tenant of tenants) checkReferences(file, tenant);
   return tenants as unknown as readonly TenantConfig[];
 }

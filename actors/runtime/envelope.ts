@@ -80,7 +80,8 @@ export interface FollowedTail {
   readonly to: string;
   readonly who?: string;
   readonly tail: LogEvent | undefined;
-  readonly read?: { readonly seq: number; readonly count: number };
+  /** The kept record of how far `who` has read; conversation-reads.ts knows its form. */
+  readonly readRecord?: string;
 }
 
 /** What an ask can be answered with. */

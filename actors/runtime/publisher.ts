@@ -93,7 +93,7 @@ export class Publisher {
       to,
       tail: this.#followers.tail(to),
       ...(who === undefined ? {} : { who }),
-      ...(read === undefined ? {} : { read: JSON.parse(read) as { seq: number; count: number } }),
+      ...(read === undefined ? {} : { readRecord: read }),
     };
   }
 }
