@@ -61,7 +61,7 @@ export function decodeAddress(text: string): Address | undefined {
 }
 
 /** What is hashed: a visitor's session, support conversations and robots share one key, so they live together. */
-export function placementKey(address: Address): string {
+function placementKey(address: Address): string {
   switch (address.kind) {
     case "session":
       return `${address.tenant}/${address.id}`;

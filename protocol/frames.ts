@@ -17,12 +17,12 @@ const text = Type.String({ maxLength: limits.maxTextUnits });
 const short = Type.String({ minLength: 1, maxLength: 256 });
 
 /** (sequence number, epoch of that event): everything up to it is held. [0, 0] holds nothing. */
-export const cursorSchema = Type.Tuple([count, count]);
+const cursorSchema = Type.Tuple([count, count]);
 /** (sequence number, epoch of that event): everything up to it is held. [0, 0] holds nothing. */
 export type Cursor = readonly [seq: number, epoch: number];
 
 /** What people and robots say. */
-export const bodySchema = Type.Union([
+const bodySchema = Type.Union([
   Type.Object({
     kind: Type.Literal("text"),
     text: Type.String({ minLength: 1, maxLength: limits.maxTextUnits }),

@@ -5,14 +5,10 @@ export type Brand<Name extends string> = string & { readonly __brand: Name };
 export type TenantId = Brand<"Tenant">;
 /** A visitor's or an agent's id, unique per tenant and role family. */
 export type UserId = Brand<"User">;
-/** One running SDK instance. */
-export type DeviceId = Brand<"Device">;
 /** One conversation: opaque to clients. `s.<visitor>.<n>` is a support conversation, `g.<random>` a group. */
 export type ConversationId = Brand<"Conversation">;
 /** One skill group's desk. */
 export type DeskId = Brand<"Desk">;
-/** One load of one SDK instance, numbering its commands. */
-export type ProducerId = Brand<"Producer">;
 
 /** What a token allows: customers are visitors; everybody else is staff. */
 export type Role = "visitor" | "agent" | "supervisor" | "admin";

@@ -1,7 +1,7 @@
 import { connect, type Client } from "../../client/client.ts";
 import { nodeEnvironment } from "../../client/socket-node.ts";
 import { eventually } from "../support/eventually.ts";
-import { History, textOf, type LogRecord, type Violation } from "../support/history.ts";
+import { History, type LogRecord, type Violation } from "../support/history.ts";
 import { tappedEnvironment } from "../support/tap.ts";
 import type { TestCluster } from "./test-cluster.ts";
 
@@ -141,7 +141,7 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
 }
 
 /** The whole log of a conversation, by pages. */
-export async function readLog(reader: Client, conv: string): Promise<LogRecord[]> {
+async function readLog(reader: Client, conv: string): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   for (let more = true; more;) {
     const page = await reader.sync(conv, { after: records.at(-1)?.seq ?? 0 });
@@ -149,9 +149,4 @@ export async function readLog(reader: Client, conv: string): Promise<LogRecord[]
     more = page.more;
   }
   return records;
-}
-
-/** The texts of a log, for a test that compares. */
-export function textsOf(log: readonly LogRecord[]): string[] {
-  return log.flatMap(({ body }) => textOf(body) ?? []);
 }

@@ -54,7 +54,7 @@ export interface Picture {
 }
 
 /** How many agents the tenant has; agent i alone serves desk `d<i>`, which channel `c<i>` leads to. */
-export const agentCount = 24;
+const agentCount = 24;
 
 /** The tenant of the tests: no robot, one desk and one channel per agent. */
 export function testTenant(): object {
