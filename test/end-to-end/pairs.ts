@@ -26,6 +26,8 @@ let round = 0;
 
 /** How long a speaker waits between two messages. */
 const pauseMs = 40;
+/** How often the store is asked for its fences. */
+const fenceSampleMs = 100;
 
 /** Starts `count` pairs; visitor i and agent i are on different nodes, and each visitor has a second, quiet device. */
 export async function startPairs(cluster: TestCluster, count: number): Promise<Pairs> {
@@ -72,6 +74,14 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
   await Promise.all(Array.from({ length: count }, (_, i) => setUp(i)));
 
   const counts = new Map<Speaker, number>();
+  const watchFences = async (): Promise<void> => {
+    while (!talking.signal.aborted) {
+      const fences = await cluster.fences().catch(() => []);
+      for (const { shard, epoch, owner } of fences) history.seeFence(shard, epoch, owner);
+      await new Promise((resolve) => setTimeout(resolve, fenceSampleMs));
+    }
+  };
+  const watching = watchFences();
   const talk = async (speaker: Speaker): Promise<void> => {
     const { client, device, conv } = speaker;
     for (let k = 0; !talking.signal.aborted; k++) {
@@ -118,6 +128,8 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
           setTimeout(() => reject(new Error("sends stay unanswered")), withinMs).unref(),
         ),
       ]);
+      await watching;
+      if (history.fencesSeen === 0) throw new Error("no fence was ever seen");
       const reader = await join("agent", "agent23", `${tag}-reader`, 0);
       const logs = new Map<string, LogRecord[]>();
       for (const { conv } of speakers) {

@@ -9,6 +9,11 @@ import {
   type LocalRedis,
   type LocalRedisCluster,
 } from "../../compose/local/redis.ts";
+import { systemClock } from "../../base/clock.ts";
+import { silentLog } from "../../base/log.ts";
+import { silentMetrics } from "../../base/metrics.ts";
+import { redisStore } from "../../store/redis.ts";
+import type { Fence, Store } from "../../store/store.ts";
 import { eventually } from "../support/eventually.ts";
 import { startProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
@@ -31,6 +36,8 @@ export interface TestCluster {
   startNats(): Promise<void>;
   stopRedis(): Promise<void>;
   startRedis(): Promise<void>;
+  /** The fences as Redis holds them, asked past the proxy. */
+  fences(): Promise<readonly Fence[]>;
   /** A token from the first node that answers. */
   token(role: string, user: string): Promise<string>;
   /** What /admin/placement of a node says. */
@@ -53,6 +60,7 @@ export interface Picture {
   readonly runtime: { readonly fenced: number; readonly hosted: number };
 }
 
+const shardCount = 256;
 /** How many agents the tenant has; agent i alone serves desk `d<i>`, which channel `c<i>` leads to. */
 const agentCount = 24;
 
@@ -92,6 +100,7 @@ export async function startTestCluster(
   const redisProxy = single === undefined ? undefined : await startProxy(single.port);
   const redisUrl = redisCluster?.url ?? `redis://127.0.0.1:${redisProxy?.port}`;
   let past = "";
+  let store: Store | undefined;
 
   const cluster: TestCluster = {
     nodes: [],
@@ -126,6 +135,16 @@ export async function startTestCluster(
     },
     async startRedis() {
       single = await startRedis({ dir: join(dir, "redis"), port: redisPort });
+    },
+    async fences() {
+      store ??= await redisStore({
+        url: redisCluster?.url ?? `redis://127.0.0.1:${redisPort}`,
+        clock: systemClock(),
+        log: silentLog(),
+        metrics: silentMetrics(),
+        openMs: 1000,
+      });
+      return store.fences(shardCount);
     },
     token: async (role, user) => {
       for (const node of cluster.nodes) {
@@ -173,6 +192,7 @@ export async function startTestCluster(
     async stop() {
       await Promise.all(cluster.nodes.map((node) => node.process.stop(3000)));
       await Promise.all(cluster.nodes.map((node) => node.natsProxy.stop()));
+      await store?.close();
       await redisProxy?.stop();
       await single?.stop();
       await redisCluster?.stop();

@@ -43,6 +43,31 @@ export class History {
   /** Told by the wire itself, connection by connection. */
   readonly wire: Violation[] = [];
 
+  readonly #fences = new Map<number, { epoch: number; owner: string }>();
+
+  /** What the store holds for a shard now: FenceMonotone and EpochOwnerUnique of what it accepted. */
+  seeFence(shard: number, epoch: number, owner: string): void {
+    const before = this.#fences.get(shard);
+    if (before !== undefined && epoch < before.epoch) {
+      this.wire.push({
+        guarantee: "FenceMonotone",
+        text: `shard ${shard} went from epoch ${before.epoch} to ${epoch}`,
+      });
+    }
+    if (before?.epoch === epoch && before.owner !== owner) {
+      this.wire.push({
+        guarantee: "EpochOwnerUnique",
+        text: `shard ${shard}, epoch ${epoch}: ${before.owner}, then ${owner}`,
+      });
+    }
+    this.#fences.set(shard, { epoch, owner });
+  }
+
+  /** How many shards' fences were seen. */
+  get fencesSeen(): number {
+    return this.#fences.size;
+  }
+
   /** A device saw an event. */
   see(device: string, conv: string, record: SeenRecord): void {
     const convs = this.seen.get(device) ?? new Map<string, SeenRecord[]>();
@@ -161,6 +186,6 @@ export class History {
 }
 
 /** The text of a message, if the event is one. */
-export function textOf(body: EventBody): string | undefined {
+function textOf(body: EventBody): string | undefined {
   return body.kind === "message" && body.body.kind === "text" ? body.body.text : undefined;
 }
