@@ -43,7 +43,7 @@ export interface PlacementOptions {
 export interface Placement extends Routing {
   /** Unfrozen, in possession of the table, its shards claimed at least once, neither draining nor stopped. */
   ready(): boolean;
-  /** Gives its shards away; resolves when none is left, nobody is there to take them, or `drainMs` have passed. */
+  /** Gives its shards away; resolves when none is left, nobody is there to take them, or a bound has passed. */
   drain(): Promise<void>;
   /** Freezes, loses what is left, and tells the others not to wait; bounded by `goodbyeMs`. */
   stop(): Promise<void>;
@@ -237,7 +237,14 @@ class PlacementNode implements Placement {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.drainWaits.add(resolve);
     this.checkDrained();
-    await within(this.options.clock, this.timings.drainMs, promise);
+    const { clock } = this.options;
+    let unfrozenAt = clock.now();
+    const stopLooking = clock.every(this.timings.beatMs / 2, () => {
+      if (!this.frozen()) unfrozenAt = clock.now();
+      else if (clock.now() - unfrozenAt > this.timings.drainFrozenMs) resolve();
+    });
+    await within(clock, this.timings.drainMs, promise);
+    stopLooking();
     this.drainWaits.delete(resolve);
   }
 

@@ -40,8 +40,10 @@ export interface PlacementTimings {
   /** First and largest pause before a failed claim is repeated (full jitter, doubling). */
   readonly gainRetryMs: number;
   readonly gainRetryCapMs: number;
-  /** How long `drain` may take at most. */
+  /** How long `drain` may take at most ... */
   readonly drainMs: number;
+  /** ... and how long it may be frozen meanwhile: without the bucket nothing moves. */
+  readonly drainFrozenMs: number;
   /** How long `stop` tries to say goodbye. */
   readonly goodbyeMs: number;
   /** The key of a dead or departed run is removed after this long without a change. */
@@ -71,7 +73,8 @@ export const defaultTimings: PlacementTimings = {
   rebuildMs: 7000,
   gainRetryMs: 100,
   gainRetryCapMs: 2000,
-  drainMs: 30_000,
+  drainMs: 20_000,
+  drainFrozenMs: 3000,
   goodbyeMs: 1000,
   sweepMs: 60_000,
 };

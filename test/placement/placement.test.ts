@@ -120,6 +120,18 @@ describe("placement", () => {
     expect(a?.host.serving.size).toBe(16);
   });
 
+  it("gives a drain up soon when the bucket is away, since nothing can move then", async () => {
+    const world = placementWorld(16);
+    const [a] = await cluster(world, ["a", "b", "c"]);
+    if (a === undefined) throw new Error("three nodes");
+    await growOld(world);
+    a.kv.cut = true;
+    await world.time.until(() => a.placement.frozen(), 6000, "the freeze");
+    let drained = false;
+    void a.placement.drain().then(() => (drained = true));
+    await world.time.until(() => drained, 5000, "the drain");
+  });
+
   it("takes over at once what a node leaves that stops without draining", async () => {
     const world = placementWorld(64);
     const [a] = await cluster(world, ["a", "b", "c"]);
