@@ -20,6 +20,8 @@ export interface ConnectionParts {
   /** Milliseconds to wait before attaching; 0 admits. `resume`: the client holds cursors. */
   admit(resume: boolean): number;
   isMember(tenant: string, conv: ConversationId, who: string): Promise<boolean>;
+  /** Commands and requests that one connection may give: in the long run, and at once. */
+  readonly rate: { readonly perSecond: number; readonly burst: number };
   /** Whether the store is too full for new conversations. */
   storeFull(): boolean;
   /** Why things are slow now, for the `why` of BUSY. */

@@ -59,7 +59,7 @@ export class Connection implements ClientPort {
     this.#socket = socket;
     this.#openedAt = parts.clock.now();
     this.#heardAt = this.#openedAt;
-    this.#rate = new RateLimit(limits.commandsPerSecond, limits.commandBurst, this.#openedAt);
+    this.#rate = new RateLimit(parts.rate.perSecond, parts.rate.burst, this.#openedAt);
     this.#reads = new ReadMarks(parts);
     this.#commands = new Commands({
       parts,

@@ -54,7 +54,8 @@ export class Welcome {
   /** Tells the client and starts the deliveries. */
   send(): void {
     const { user, role } = this.#principal;
-    const url = this.#connection.parts.urlOf(this.#connection.sessionShard);
+    const { parts, sessionShard } = this.#connection;
+    const url = parts.urlOf(sessionShard);
     const pages = Math.max(1, Math.ceil(this.#followed.length / conversationsPerFrame));
     for (let page = 0; page < pages; page++) {
       this.#connection.frame({
@@ -63,7 +64,7 @@ export class Welcome {
         user,
         role,
         gen: this.#gen,
-        limits: { maxInFlight: limits.maxInFlight, commandsPerSecond: limits.commandsPerSecond },
+        limits: { maxInFlight: limits.maxInFlight, commandsPerSecond: parts.rate.perSecond },
         convs: this.#followed.slice(page * conversationsPerFrame, (page + 1) * conversationsPerFrame),
         more: page < pages - 1,
         recovered: page === 0 ? this.#recovered : {},

@@ -50,6 +50,8 @@ const settings = [
     text: "browser origins that may connect, comma separated; all by default",
   },
   { key: "USHER_ADMIT", fallback: "1000", text: "connections a second that may begin on this node" },
+  { key: "USHER_RATE", fallback: "20", text: "commands a second that one connection may give" },
+  { key: "USHER_BURST", fallback: "64", text: "commands that one connection may give at once" },
   { key: "USHER_COMPRESS", fallback: "0", text: "1: offer permessage-deflate to clients" },
   {
     key: "USHER_DRAIN_MS",
@@ -88,6 +90,8 @@ export interface Config {
   readonly shards: number;
   readonly origins: readonly string[];
   readonly admitPerSecond: number;
+  /** What one connection may send: in the long run, and at once. */
+  readonly rate: { readonly perSecond: number; readonly burst: number };
   readonly compress: boolean;
   readonly drainMs: number;
   readonly zone: string;
@@ -175,6 +179,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     shards: integer("USHER_SHARDS", 1, 4096),
     origins: list(text("USHER_ORIGINS")),
     admitPerSecond: integer("USHER_ADMIT", 1, 100_000),
+    rate: {
+      perSecond: integer("USHER_RATE", 1, 1_000_000),
+      burst: integer("USHER_BURST", 1, 1_000_000),
+    },
     compress: flag("USHER_COMPRESS") ?? false,
     drainMs: integer("USHER_DRAIN_MS", 0, 600_000),
     zone: text("USHER_ZONE"),

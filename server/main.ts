@@ -130,6 +130,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     parse: frameParser(),
     self: { node: name, version, url: config.url, zone: config.zone, lane: config.lane, capacity: 1 },
     shards: config.shards,
+    rate: config.rate,
     drainMs: config.drainMs,
   });
   while (!node.ready() && !stopping) await sleep(clock, readyPollMs);

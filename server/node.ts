@@ -51,6 +51,8 @@ export interface NodePorts {
   /** Who this node is to the others. */
   readonly self: Omit<Member, "incarnation" | "state">;
   readonly shards: number;
+  /** What one connection may send; default: as the protocol's limits say. */
+  readonly rate?: { readonly perSecond: number; readonly burst: number };
   readonly timings?: Partial<PlacementTimings>;
   /** Clients of a draining node are sent away within this time. */
   readonly drainMs?: number;
@@ -151,6 +153,7 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
       log,
       node: self.node,
       shards: ports.shards,
+      rate: ports.rate ?? { perSecond: limits.commandsPerSecond, burst: limits.commandBurst },
       hub,
       verify: ports.verify,
       ask: (envelope, boundMs) => router.ask(envelope, boundMs),
