@@ -19,7 +19,7 @@ export interface LocalNginx {
 export const nginxConf = readFileSync(new URL("../../compose/nginx.conf", import.meta.url), "utf8");
 
 /** The same with other nodes, another port, and `folder` in the place of /tmp. */
-export function renderNginxConf(nodePorts: readonly number[], port: number, folder: string): string {
+function renderNginxConf(nodePorts: readonly number[], port: number, folder: string): string {
   return nginxConf
     .replaceAll(
       /\bserver node-(\d+):8080\b/g,
