@@ -70,6 +70,8 @@ const impure: Readonly<Record<string, string>> = {
   "server/main.ts": "makes the secret of an embedded node, once",
   "compose/local/": "waits for real processes",
   "web/": "pages in a browser",
+  "sim/world/globals.ts": "puts virtual time and chance in the place of the real ones",
+  "sim/world/scheduler.ts": "lets the real event loop breathe between virtual events",
 };
 const impurities = [
   /(?<!\.)\bset(Timeout|Interval|Immediate)\b/g,
@@ -292,7 +294,13 @@ describe("sources", () => {
 
   it("narrow unknown values instead of calling them any", () => {
     const strict = sources.filter(({ path }) => !listed(path, anyhow));
-    none(textViolations(strict, [/(?<![.\w$])any\b(?!\s*[(:?])/g], "any"));
+    // Where a type stands; a variable may have that name.
+    const inTypes = [
+      /(?:[:<|&]|\bas|=>|\btype\s+\w+\s*=)\s*any\b(?!\s*[.(=!?])/g,
+      /,\s*any\s*[>,\]]/g,
+      /\bany\[\]/g,
+    ];
+    none(textViolations(strict, inTypes, "any"));
   });
 });
 
