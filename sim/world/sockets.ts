@@ -1,0 +1,113 @@
+/**
+ * Simulated sockets between SDK environments and nodes, and the balancer in front. Role: opens, carries, cuts. Boundary:
+ * a node is a door (its process, whether it accepts, `open`). Invariants: messages of a connection arrive in order or
+ * not at all; each end hears of the end at most once, and of a silent connection never.
+ */
+import type { ConnectionInput } from "../../actors/gateway.ts";
+import type { Socket } from "../../actors/socket.ts";
+import type { ClientSocket } from "../../client/environment.ts";
+import { Stream } from "./chance.ts";
+import type { Costs } from "./costs.ts";
+import type { Process } from "./process.ts";
+import { SimulatedSocket } from "./socket.ts";
+import type { Distance, WayParts } from "./way.ts";
+
+/** Where a node takes sockets. */
+export interface Door {
+  readonly process: Process;
+  /** Whether upgrades are accepted; 503 else. */
+  accepting(): boolean;
+  open(socket: Socket): ConnectionInput;
+}
+
+/** What the sockets of a world are made of. */
+export interface SocketParts extends WayParts {
+  readonly costs: Costs;
+  readonly distance: Distance;
+}
+
+/** All sockets of one world. */
+export class Sockets {
+  readonly #parts: SocketParts;
+  readonly #doors = new Map<string, Door>();
+  readonly #open = new Map<string, Set<SimulatedSocket>>();
+  readonly #latest = new WeakMap<Process, SimulatedSocket>();
+  readonly #balancer: Stream;
+  #count = 0;
+  /** Connections that were tried, and those that found no node. */
+  readonly tally = { attempts: 0, unreachable: 0 };
+
+  constructor(parts: SocketParts) {
+    this.#parts = parts;
+    this.#balancer = new Stream(parts.seed, "balancer");
+  }
+
+  /** A node's door from now on, or none. */
+  setDoor(node: string, door: Door | undefined): void {
+    if (door === undefined) this.#doors.delete(node);
+    else this.#doors.set(node, door);
+  }
+
+  /** Opens a connection: to the node that the address names (`ws://n1/ws`), or to one that the balancer finds. */
+  dial(client: Process, url: string): ClientSocket {
+    this.tally.attempts++;
+    const id = ++this.#count;
+    const host = new URL(url).hostname;
+    const door = this.#doors.has(host) ? this.#doors.get(host) : this.#choose();
+    const node = door?.process.name ?? "nowhere";
+    const socket = new SimulatedSocket(this.#parts, client, node, id);
+    this.#latest.set(client, socket);
+    if (door === undefined || !this.#serves(door)) {
+      this.tally.unreachable++;
+      socket.refuse();
+      return socket.client;
+    }
+    const open = this.#open.get(node) ?? new Set();
+    this.#open.set(node, open.add(socket));
+    socket.onEnd = () => void open.delete(socket);
+    socket.connect(door);
+    return socket.client;
+  }
+
+  /** A crashed process's kernel ends its connections: the clients hear it. With `silently` the machine itself is gone. */
+  crash(node: string, silently: boolean): void {
+    for (const socket of this.#open.get(node) ?? []) {
+      if (silently) socket.silence();
+      else socket.cut();
+    }
+    this.#open.delete(node);
+  }
+
+  /** Cuts a share of a node's connections (`*`: of everybody's); both ends hear it. */
+  cut(node: string, share: number): void {
+    for (const [name, open] of this.#open) {
+      if (node !== "*" && node !== name) continue;
+      for (const socket of open) if (socket.chance() < share) socket.cut();
+    }
+  }
+
+  /** The client's network changes: its end is gone, the node hears nothing. */
+  abandon(client: Process): void {
+    this.#latest.get(client)?.abandon();
+  }
+
+  /** How many connections a node's side holds. */
+  count(node: string): number {
+    return this.#open.get(node)?.size ?? 0;
+  }
+
+  /** Like nginx: another node when one refuses or says 503. */
+  #choose(): Door | undefined {
+    const doors = [...this.#doors.values()];
+    const first = this.#balancer.below(Math.max(1, doors.length));
+    for (let i = 0; i < doors.length; i++) {
+      const door = doors[(first + i) % doors.length];
+      if (door !== undefined && this.#serves(door)) return door;
+    }
+    return undefined;
+  }
+
+  #serves(door: Door): boolean {
+    return !door.process.dead && (door.process.paused || door.accepting());
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The simulated store's server side: the in-memory store and a record of what it accepted. A failover makes a lagging
+ * replica the store: what had not reached it is forgotten, and the run has another id.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { memoryStore } from "../../store/memory.ts";
+import type { Owner, ShardCommit, Store } from "../../store/store.ts";
+import type { Process } from "./process.ts";
+import type { RemoteServer } from "./remote.ts";
+
+/** A shard that was taken over. */
+export interface AcceptedClaim {
+  readonly kind: "claim";
+  readonly at: number;
+  readonly owner: Owner;
+  readonly shard: number;
+  readonly epoch: number;
+}
+
+/** A commit that was applied. */
+export interface AcceptedCommit {
+  readonly kind: "commit";
+  readonly at: number;
+  readonly owner: Owner;
+  readonly commit: ShardCommit;
+}
+
+/** What the store accepted, and when it forgot the last of it. */
+export type Accepted =
+  AcceptedClaim | AcceptedCommit | { readonly kind: "forgot"; readonly at: number; readonly entries: number };
+
+/** The store of one world. */
+export class StoreServer implements RemoteServer {
+  readonly party = "store";
+  readonly process: Process;
+  /** Everything it ever accepted, in order; for the checkers. */
+  readonly accepted: Accepted[] = [];
+  /** It refuses everybody. */
+  down = false;
+  #primary: Store;
+  /** What the present store is made of. */
+  #effective: (AcceptedClaim | AcceptedCommit)[] = [];
+  /** The last commit number of each shard. */
+  readonly #last = new Map<number, number>();
+  #runs = 1;
+
+  constructor(process: Process) {
+    this.process = process;
+    this.#primary = memoryStore(process.clock);
+  }
+
+  /** What answers now. */
+  get primary(): Store {
+    return this.#primary;
+  }
+
+  /** Names the run. */
+  get runId(): string {
+    return `run-${this.#runs}`;
+  }
+
+  /** Notes what was accepted; a commit that was only repeated counts once. */
+  note(entry: AcceptedClaim | AcceptedCommit): void {
+    if (entry.kind === "commit") {
+      const { shard, number } = entry.commit;
+      if (number <= (this.#last.get(shard) ?? 0)) return;
+      this.#last.set(shard, number);
+    }
+    this.accepted.push(entry);
+    this.#effective.push(entry);
+  }
+
+  /** A replica takes over; what happened within the last `lagMs` is forgotten. Resolves within one task. */
+  async failOver(lagMs: number): Promise<void> {
+    const now = this.process.clock.now();
+    const kept = this.#effective.filter(({ at }) => at <= now - lagMs);
+    const entries = this.#effective.length - kept.length;
+    const time = { at: 0 };
+    const clock: Clock = {
+      ...this.process.clock,
+      now: () => (time.at === Infinity ? this.process.clock.now() : time.at),
+    };
+    const replica = memoryStore(clock);
+    for (const entry of kept) {
+      time.at = entry.at;
+      if (entry.kind === "claim") await replica.claim(entry.owner, [entry]);
+      else await replica.commit(entry.owner, [entry.commit]);
+    }
+    time.at = Infinity;
+    this.#last.clear();
+    for (const entry of kept)
+      if (entry.kind === "commit") this.#last.set(entry.commit.shard, entry.commit.number);
+    this.#effective = kept;
+    this.#primary = replica;
+    this.#runs++;
+    this.accepted.push({ kind: "forgot", at: now, entries });
+  }
+}
