@@ -1,172 +1,16 @@
 /**
- * Grouped, numbered commits. Role: a lane per shard collects writes into the next batch while one batch is in flight;
- * the committer sends the batches of many shards in one call. Boundary: knows no actor; lanes are told what became of a
- * batch. Invariants: a lane's numbers rise by one, through all epochs; one batch of a lane is in flight; a batch whose
- * outcome is unknown is asked again under its number (NoDupEffect); frozen, nothing is sent; when the store forgot, what
- * it forgot is replayed verbatim from the ring, or reported as lost (NoLostAck).
+ * Sends the lanes' batches, many shards in one call. Role: gathers what waits, asks again what failed, claims again what
+ * is in doubt. Boundary: knows no actor and looks into no batch.
+ * Invariants: at most two calls are in flight, and of those at most one repeats another, so that what fails for one part
+ * of the store holds up nothing else for long; a lane is in one call or one claim at a time; frozen, nothing is committed.
  */
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { fullJitterMs, type Random } from "../../base/random.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Counter, Histogram, Metrics } from "../../base/metrics.ts";
-import type { ClaimResult, Owner, ShardCommit, Store, Verdict, Write } from "../../store/store.ts";
-
-/** The writes that stand or fall together, under one number of their shard. */
-export interface Batch {
-  readonly number: number;
-  readonly writes: Write[];
-  bytes: number;
-}
-
-/** What a lane tells its shard's host. */
-export interface LaneHandler {
-  /** Everything up to this number is durable. */
-  onCommitted(number: number): void;
-  /** A higher fence stands in the store: this owner can write no more. */
-  onFenced(epoch: number, owner: Owner): void;
-  /** The store forgot commits that the ring does not hold any more, or the numbering broke: load everything anew. */
-  onLost(last: number): void;
-}
-
-const ringBatches = 64;
-const ringMaxBytes = 256 * 1024;
-const pendingMaxWrites = 4000;
-const pendingMaxBytes = 2 * 1024 * 1024;
-const callsInFlight = 2;
-const retryBaseMs = 25;
-const retryCapMs = 1000;
-
-/** One shard's commits under one epoch. */
-export class Lane {
-  readonly shard: number;
-  readonly epoch: number;
-  readonly handler: LaneHandler;
-  readonly #committer: Committer;
-  #committed: number;
-  #pending: Batch | undefined;
-  #inFlight: Batch | undefined;
-  #replay: Batch[] = [];
-  readonly #ring: Batch[] = [];
-  #ringBytes = 0;
-  #closed = false;
-
-  constructor(committer: Committer, shard: number, epoch: number, last: number, handler: LaneHandler) {
-    this.#committer = committer;
-    this.shard = shard;
-    this.epoch = epoch;
-    this.#committed = last;
-    this.handler = handler;
-  }
-
-  /** The number up to which everything is durable. */
-  get committed(): number {
-    return this.#committed;
-  }
-
-  /** Whether intake has to wait: too much is not durable yet. */
-  get saturated(): boolean {
-    const pending = this.#pending;
-    return (
-      pending !== undefined && (pending.writes.length > pendingMaxWrites || pending.bytes > pendingMaxBytes)
-    );
-  }
-
-  /** Whether nothing waits to become durable. */
-  get quiet(): boolean {
-    return this.#pending === undefined && this.#inFlight === undefined;
-  }
-
-  /** Adds writes to the next batch and returns its number. */
-  add(writes: readonly Write[]): number {
-    this.#pending ??= { number: (this.#inFlight?.number ?? this.#committed) + 1, writes: [], bytes: 0 };
-    for (const write of writes) {
-      this.#pending.writes.push(write);
-      this.#pending.bytes += sizeOf(write);
-    }
-    this.#committer.schedule(this);
-    return this.#pending.number;
-  }
-
-  /** Takes no part any more. */
-  close(): void {
-    this.#closed = true;
-    this.#pending = undefined;
-    this.#inFlight = undefined;
-    this.#replay = [];
-  }
-
-  /** Whether it was closed. */
-  get closed(): boolean {
-    return this.#closed;
-  }
-
-  /** For the committer: the batch to send now. */
-  next(): Batch | undefined {
-    if (this.#closed) return undefined;
-    if (this.#replay.length > 0) return this.#replay[0];
-    if (this.#inFlight === undefined && this.#pending !== undefined) {
-      this.#inFlight = this.#pending;
-      this.#pending = undefined;
-    }
-    return this.#inFlight;
-  }
-
-  /** For the committer: what became of the batch that `next` gave. True when the store must be claimed again. */
-  settle(batch: Batch, verdict: Verdict): boolean {
-    if (this.#closed) return false;
-    switch (verdict.kind) {
-      case "committed":
-        if (this.#replay[0] === batch) {
-          this.#replay.shift();
-          return false;
-        }
-        this.#inFlight = undefined;
-        this.#committed = batch.number;
-        this.#remember(batch);
-        this.handler.onCommitted(batch.number);
-        return false;
-      case "fenced":
-        if (verdict.epoch < this.epoch) return true;
-        this.close();
-        this.handler.onFenced(verdict.epoch, verdict.owner);
-        return false;
-      case "ahead":
-        return true;
-      case "stale":
-        this.close();
-        this.handler.onLost(verdict.last);
-        return false;
-    }
-  }
-
-  /** The claim was repeated: replays what the store forgot, or reports it lost. */
-  reclaimed(result: ClaimResult): void {
-    if (this.#closed) return;
-    if (result.kind === "fenced") {
-      this.close();
-      this.handler.onFenced(result.epoch, result.owner);
-      return;
-    }
-    const first = this.#ring[0]?.number ?? this.#committed + 1;
-    const beyond = this.#inFlight?.number ?? this.#committed;
-    if (result.last > beyond || (result.last < this.#committed && result.last < first - 1)) {
-      this.close();
-      this.handler.onLost(result.last);
-      return;
-    }
-    this.#replay = this.#ring.filter((batch) => batch.number > result.last);
-    this.#committer.schedule(this);
-  }
-
-  #remember(batch: Batch): void {
-    this.#ring.push(batch);
-    this.#ringBytes += batch.bytes;
-    while (this.#ring.length > ringBatches || (this.#ringBytes > ringMaxBytes && this.#ring.length > 1)) {
-      this.#ringBytes -= this.#ring.shift()?.bytes ?? 0;
-    }
-  }
-}
+import type { ClaimResult, Owner, Store, Verdict } from "../../store/store.ts";
+import type { Batch, Lane, LaneSender } from "./lane.ts";
 
 /** What a committer is made of. */
 export interface CommitterParts {
@@ -180,15 +24,29 @@ export interface CommitterParts {
   readonly frozen: () => boolean;
 }
 
-/** Sends the batches of all lanes of a node, many shards a call, at most two calls at a time. */
-export class Committer {
+/** Lanes whose call failed, to be asked again together. */
+interface Group {
+  readonly lanes: readonly Lane[];
+  readonly attempt: number;
+}
+
+const callsInFlight = 2;
+const retryBaseMs = 25;
+const retryCapMs = 1000;
+
+/** Commits for all lanes of a node. */
+export class Committer implements LaneSender {
   readonly #parts: CommitterParts;
   readonly #dirty = new Set<Lane>();
+  /** In a call, waiting for its repetition, or being claimed. */
   readonly #busy = new Set<Lane>();
+  readonly #claims = new Set<Lane>();
+  readonly #again: Group[] = [];
   readonly #commits: Counter;
   readonly #failures: Counter;
   readonly #latency: Histogram;
   #calls = 0;
+  #repeating = false;
   #scheduled = false;
 
   constructor(parts: CommitterParts) {
@@ -208,6 +66,24 @@ export class Committer {
   /** There is something to send for this lane. */
   schedule(lane: Lane): void {
     this.#dirty.add(lane);
+    this.#soon();
+  }
+
+  /** Sends what waited while the node was frozen or the store away. */
+  kick(): void {
+    this.#pump();
+  }
+
+  /** The store may have forgotten commits of these lanes: they are claimed again before anything else is sent. */
+  doubt(lanes: Iterable<Lane>): void {
+    for (const lane of lanes) {
+      if (lane.closed) continue;
+      lane.doubt();
+      if (!this.#busy.has(lane)) this.#claimSoon(lane);
+    }
+  }
+
+  #soon(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#parts.clock.soon(() => {
@@ -216,144 +92,144 @@ export class Committer {
     });
   }
 
-  /** Sends what waited while the node was frozen or the store away. */
-  kick(): void {
-    this.#pump();
-  }
-
-  /** Claims the lanes again, since the store may have forgotten (another run of it answers). */
-  reclaim(lanes: readonly Lane[]): void {
-    const free = lanes.filter((lane) => !lane.closed && !this.#busy.has(lane));
-    for (const lane of free) this.#busy.add(lane);
-    if (free.length > 0) void this.#claimAgain(free, 0);
+  #claimSoon(lane: Lane): void {
+    this.#busy.add(lane);
+    this.#claims.add(lane);
+    this.#soon();
   }
 
   #pump(): void {
-    if (this.#calls >= callsInFlight || this.#dirty.size === 0 || this.#parts.frozen()) return;
-    const lanes: Lane[] = [];
+    if (this.#claims.size > 0) {
+      const lanes = [...this.#claims];
+      this.#claims.clear();
+      void this.#claimAgain(lanes, 0);
+    }
+    if (this.#parts.frozen()) return;
+    if (this.#calls < callsInFlight && !this.#repeating) {
+      const group = this.#again.shift();
+      if (group !== undefined) this.#send(group.lanes, group.attempt);
+    }
+    if (this.#calls >= callsInFlight || this.#dirty.size === 0) return;
+    const fresh = [...this.#dirty].filter((lane) => !this.#busy.has(lane));
+    for (const lane of fresh) this.#dirty.delete(lane);
+    this.#send(fresh, 0);
+  }
+
+  #send(lanes: readonly Lane[], attempt: number): void {
+    const ready: Lane[] = [];
     const batches: Batch[] = [];
-    for (const lane of this.#dirty) {
-      if (this.#busy.has(lane)) continue;
-      this.#dirty.delete(lane);
+    for (const lane of lanes) {
       const batch = lane.next();
-      if (batch === undefined) continue;
-      lanes.push(lane);
+      if (batch === undefined) {
+        this.#busy.delete(lane);
+        if (lane.doubted && !lane.closed) this.#claimSoon(lane);
+        continue;
+      }
+      ready.push(lane);
       batches.push(batch);
       this.#busy.add(lane);
     }
-    if (lanes.length > 0) void this.#call(lanes, batches, 0);
+    if (ready.length > 0) void this.#call(ready, batches, attempt);
+    else if (this.#again.length > 0) this.#soon();
   }
 
   async #call(lanes: readonly Lane[], batches: readonly Batch[], attempt: number): Promise<void> {
     const { clock, store, owner } = this.#parts;
+    const repeats = attempt > 0;
     this.#calls++;
+    if (repeats) this.#repeating = true;
     const started = clock.now();
-    let verdicts: readonly Verdict[];
+    const commits = batches.map(({ number, writes }, i) => {
+      const lane = lanes[i];
+      return { shard: lane?.shard ?? -1, epoch: lane?.epoch ?? 0, number, writes };
+    });
+    let verdicts: readonly Verdict[] | undefined;
     try {
-      verdicts = await store.commit(
-        owner(),
-        lanes.map((lane, i) => commitOf(lane, batches[i])),
-      );
+      verdicts = await store.commit(owner(), commits);
+      this.#latency.observe(clock.now() - started);
     } catch (error) {
-      this.#calls--;
-      this.#later(lanes, attempt, error);
-      return;
+      this.#failed(lanes, attempt, error);
     }
     this.#calls--;
-    this.#latency.observe(clock.now() - started);
-    this.#commits.add(lanes.length);
-    const forgotten: Lane[] = [];
-    lanes.forEach((lane, i) => {
-      const batch = batches[i];
-      const verdict = verdicts[i];
-      this.#busy.delete(lane);
-      if (batch === undefined || verdict === undefined) return;
-      if (lane.settle(batch, verdict)) forgotten.push(lane);
-      else this.#dirty.add(lane);
-    });
-    if (forgotten.length > 0) {
-      this.#parts.log.warn("the store forgot commits; claiming again", {
-        shards: forgotten.map((lane) => lane.shard),
-      });
-      this.reclaim(forgotten);
-    }
+    if (repeats) this.#repeating = false;
+    if (verdicts !== undefined) this.#settle(lanes, batches, verdicts);
     this.#pump();
   }
 
-  /** The outcome is unknown or nothing was done: the same numbers are asked again, after a jittered while. */
-  #later(lanes: readonly Lane[], attempt: number, error: unknown): void {
-    const { clock, random, log } = this.#parts;
-    this.#failures.add();
-    if (attempt === 0)
-      log.warn("commit failed, asking again", { code: codeOf(error), error: messageOf(error) });
-    clock.after(5 + fullJitterMs(random, retryBaseMs, retryCapMs, attempt), () =>
-      this.#retry(lanes, attempt + 1),
-    );
+  #settle(lanes: readonly Lane[], batches: readonly Batch[], verdicts: readonly Verdict[]): void {
+    this.#commits.add(verdicts.filter(({ kind }) => kind === "committed").length);
+    for (const [i, lane] of lanes.entries()) {
+      const batch = batches[i];
+      const verdict = verdicts[i];
+      this.#busy.delete(lane);
+      if (batch !== undefined && verdict !== undefined && lane.settle(batch, verdict)) lane.doubt();
+      if (lane.closed) continue;
+      if (lane.doubted) this.#claimSoon(lane);
+      else this.#dirty.add(lane);
+    }
   }
 
-  #retry(lanes: readonly Lane[], attempt: number): void {
-    const open = lanes.filter((lane) => !lane.closed);
-    for (const lane of lanes) if (lane.closed) this.#busy.delete(lane);
-    if (open.length === 0) return this.#pump();
-    if (this.#parts.frozen()) {
-      for (const lane of open) {
-        this.#busy.delete(lane);
-        this.#dirty.add(lane);
-      }
+  /** The outcome is unknown or nothing was done: the same numbers are asked again, after a jittered while. */
+  #failed(lanes: readonly Lane[], attempt: number, error: unknown): void {
+    const { log, store } = this.#parts;
+    this.#failures.add();
+    const failure = { code: codeOf(error), error: messageOf(error), shards: lanes.length };
+    if (failure.code === "STORE_CORRUPT") return this.#isolate(lanes, failure);
+    if (attempt === 0) log.warn("commit failed, asking again", failure);
+    // One part of the store may be away alone: what does not need it must get free of what does.
+    const half = store.connected() ? Math.ceil(lanes.length / 2) : lanes.length;
+    for (const part of [lanes.slice(0, half), lanes.slice(half)])
+      if (part.length > 0) this.#later({ lanes: part, attempt: attempt + 1 });
+  }
+
+  /** A commit that the store refuses as impossible is a bug of ours; its shard begins anew, the others go on. */
+  #isolate(lanes: readonly Lane[], failure: Readonly<Record<string, unknown>>): void {
+    const [lane] = lanes;
+    if (lane === undefined || lanes.length > 1) {
+      for (const one of lanes) this.#again.push({ lanes: [one], attempt: 1 });
       return;
     }
-    const batches: Batch[] = [];
-    const ready: Lane[] = [];
-    for (const lane of open) {
-      const batch = lane.next();
-      if (batch === undefined) this.#busy.delete(lane);
-      else {
-        ready.push(lane);
-        batches.push(batch);
-      }
-    }
-    if (ready.length > 0) void this.#call(ready, batches, attempt);
+    this.#parts.log.error("the store refused a commit as impossible", { ...failure, shard: lane.shard });
+    this.#busy.delete(lane);
+    lane.lose(lane.committed);
+  }
+
+  #later(group: Group): void {
+    this.#parts.clock.after(this.#backoffMs(group.attempt - 1), () => {
+      this.#again.push(group);
+      this.#pump();
+    });
+  }
+
+  #backoffMs(attempt: number): number {
+    return 5 + fullJitterMs(this.#parts.random, retryBaseMs, retryCapMs, attempt);
   }
 
   async #claimAgain(lanes: readonly Lane[], attempt: number): Promise<void> {
-    const { clock, random, store, owner } = this.#parts;
+    const { clock, store, owner, log } = this.#parts;
+    for (const lane of lanes) if (lane.closed) this.#busy.delete(lane);
+    const open = lanes.filter((lane) => !lane.closed);
+    if (open.length === 0) return;
+    const doubts = open.map((lane) => lane.doubts);
     let results: readonly ClaimResult[];
     try {
       results = await store.claim(
         owner(),
-        lanes.map(({ shard, epoch }) => ({ shard, epoch })),
+        open.map(({ shard, epoch }) => ({ shard, epoch })),
       );
-    } catch {
-      const open = lanes.filter((lane) => !lane.closed);
-      clock.after(
-        5 + fullJitterMs(random, retryBaseMs, retryCapMs, attempt),
-        () => void this.#claimAgain(open, attempt + 1),
-      );
+    } catch (error) {
+      log.debug("claiming again failed", { error: messageOf(error) });
+      clock.after(this.#backoffMs(attempt), () => void this.#claimAgain(open, attempt + 1));
       return;
     }
-    lanes.forEach((lane, i) => {
+    for (const [i, lane] of open.entries()) {
       this.#busy.delete(lane);
       const result = results[i];
-      if (result !== undefined) lane.reclaimed(result);
-    });
+      if (result !== undefined) lane.reclaimed(result, doubts[i] ?? 0);
+      if (lane.closed) continue;
+      if (lane.doubted) this.#claimSoon(lane);
+      else this.#dirty.add(lane);
+    }
     this.#pump();
-  }
-}
-
-function commitOf(lane: Lane, batch: Batch | undefined): ShardCommit {
-  return { shard: lane.shard, epoch: lane.epoch, number: batch?.number ?? 0, writes: batch?.writes ?? [] };
-}
-
-function sizeOf(write: Write): number {
-  switch (write.op) {
-    case "append":
-      return write.event.length + 32;
-    case "set":
-    case "keep":
-    case "owe":
-    case "arm":
-      return write.value.length + 64;
-    default:
-      return 64;
   }
 }

@@ -48,8 +48,8 @@ export interface HostParts {
   newEntity(address: Address, host: EntityHost, after: number): HostedEntity;
   /** The store holds a higher fence: this host ends. */
   fencedOut(host: ShardHost, epoch: number, owner: string): void;
-  /** The store lost commits for good: this host ends and the shard begins anew under a higher epoch. */
-  lostCommits(host: ShardHost, last: number): void;
+  /** The host ends and the shard begins anew under a higher epoch. */
+  abandon(host: ShardHost): void;
   /** Waits a jittered while before another try. */
   pause(attempt: number): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { GainOutcome, Hosting, NodeRun, Routing } from "../../placement/hosting.ts";
-import type { ClaimResult, Owner, Store } from "../../store/store.ts";
+import type { Owner, Store } from "../../store/store.ts";
 import type { Transport } from "../../transport/transport.ts";
 import type { Directory } from "../directory.ts";
 import { Hub } from "../hub.ts";
@@ -24,7 +24,8 @@ import { loadsOf } from "./loads.ts";
 import type { ActorSystem } from "./nact.ts";
 import { Router } from "./router.ts";
 import { Runs } from "./runs.ts";
-import { entityMaker, ShardHost } from "./shard-host.ts";
+import { entityMaker } from "./shard-host.ts";
+import { Shards } from "./shards.ts";
 import { TimerPoll } from "./timers.ts";
 
 /** What a runtime is made of. */
@@ -60,7 +61,6 @@ export interface RuntimeCounters {
 const debtSweepMs = 250;
 const sleepSweepMs = 5000;
 const timerPollMs = 500;
-const obligationPage = 1000;
 const defaultIdleMs = 60_000;
 
 /** The actor runtime of one node. */
@@ -68,32 +68,20 @@ export class Runtime implements Hosting {
   readonly hub: Hub;
   readonly router: Router;
   readonly #parts: RuntimeParts;
-  readonly #hosts = new Map<number, ShardHost>();
-  readonly #releasing = new Set<ShardHost>();
-  readonly #gaining = new Map<number, { readonly epoch: number; readonly outcome: Promise<GainOutcome> }>();
-  /** Epochs under which the store lost commits: the shard needs a higher one. */
-  readonly #burnt = new Map<number, number>();
+  readonly #shards: Shards;
   readonly #links: Links;
   readonly #committer: Committer;
-  readonly #host: HostParts;
   readonly #runs: Runs;
   readonly #timers: TimerPoll;
-  readonly #claim: (claim: { shard: number; epoch: number }) => Promise<ClaimResult>;
   readonly #cancels: Cancel[] = [];
-  readonly #fencedCounter;
-  #fenced = 0;
   #runId: string | undefined;
+  #looks = 0;
 
   constructor(parts: RuntimeParts) {
     this.#parts = parts;
     const { clock, random, log, metrics, routing, store } = parts;
     const owner = (): Owner => nameOf(routing.self);
     const frozen = (): boolean => routing.frozen();
-    this.#fencedCounter = metrics.counter(
-      "usher_fenced_commits_total",
-      "Commits refused because a higher fence stands",
-    );
-    this.#claim = batched(clock, 512, (claims) => store.claim(owner(), claims));
     this.#timers = new TimerPoll(store, log, frozen);
     this.#runs = new Runs(routing, () => clock.now());
     this.#committer = new Committer({ store, clock, random, log, metrics, owner, frozen });
@@ -132,7 +120,7 @@ export class Runtime implements Hosting {
       send: (envelope) => this.router.send(envelope),
       readLog: loads.log,
     });
-    this.#host = {
+    const host: HostParts = {
       clock,
       random,
       log,
@@ -150,52 +138,58 @@ export class Runtime implements Hosting {
       sendTo,
       readKey: parts.readKey,
       newEntity: entityMaker(parts.behaviors),
-      fencedOut: (host, epoch, name) => this.#fencedOut(host, epoch, name),
-      lostCommits: (host, last) => this.#lostCommits(host, last),
-      pause: (attempt) => sleep(clock, 10 + fullJitterMs(random, 25, 1000, attempt)),
+      fencedOut: (fenced, epoch, name) => this.#shards.fencedOut(fenced, epoch, name),
+      abandon: (given) => this.#shards.abandon(given),
+      pause: (attempt) => this.#pause(attempt),
     };
+    this.#shards = new Shards({
+      clock,
+      log,
+      routing,
+      store,
+      committer: this.#committer,
+      claim: batched(clock, 512, (claims) => store.claim(owner(), claims)),
+      host: () => host,
+      fenced: metrics.counter("usher_fenced_commits_total", "Commits refused because a higher fence stands"),
+    });
     metrics.gauge("usher_actors", "Active actors", () => this.counters().actors);
-    metrics.gauge("usher_shards_hosted", "Shards served by this node", () => this.#hosts.size);
+    metrics.gauge("usher_shards_hosted", "Shards served by this node", () => this.#shards.hosts.size);
     metrics.gauge("usher_asks_waiting", "Asks without an answer yet", () => this.router.waiting);
   }
 
   /** Begins to work. */
   start(): void {
-    const { clock, routing, store, log } = this.#parts;
+    const { clock, routing, store } = this.#parts;
     this.#links.start();
     routing.onThaw(() => this.#thaw());
     routing.onRoutes((shards) => {
       const moved = new Set(shards);
-      for (const host of this.#hosts.values()) host.debts.hasten(moved);
+      for (const host of this.#shards.hosts.values()) host.debts.hasten(moved);
     });
     routing.onMembers(() => this.#retain());
     store.onStatus((connected) => {
-      if (connected)
-        void this.#storeIsBack().catch((error: unknown) =>
-          log.warn("run id unknown", { error: messageOf(error) }),
-        );
+      if (connected) void this.#storeIsBack();
     });
-    void this.#storeIsBack().catch((error: unknown) =>
-      log.warn("run id unknown", { error: messageOf(error) }),
-    );
+    void this.#storeIsBack();
     const idleMs = this.#parts.idleMs ?? defaultIdleMs;
     this.#cancels.push(
       clock.every(debtSweepMs, () => {
-        for (const host of this.#hosts.values()) host.sweepDebts();
+        for (const host of this.#shards.hosts.values()) host.sweepDebts();
       }),
       clock.every(sleepSweepMs, () => {
-        for (const host of this.#hosts.values()) host.sweepSleepers(clock.now() - idleMs);
+        for (const host of this.#shards.hosts.values()) host.sweepSleepers(clock.now() - idleMs);
         this.#retain();
       }),
-      clock.every(timerPollMs, () => void this.#timers.poll(this.#hosts)),
+      clock.every(timerPollMs, () => void this.#timers.poll(this.#shards.hosts)),
     );
   }
 
   /** Ends everything at once, without flushing: drain before. */
   stop(): void {
+    this.#looks++;
     for (const cancel of this.#cancels) cancel();
     this.router.stop();
-    for (const host of [...this.#hosts.values()]) this.#end(host);
+    this.#shards.stop();
     this.#links.flush();
     this.#links.stop();
     this.#parts.system.stop();
@@ -216,119 +210,61 @@ export class Runtime implements Hosting {
   /** Figures for metrics and the admin picture. */
   counters(): RuntimeCounters {
     let actors = 0;
-    for (const host of this.#hosts.values()) actors += host.active;
-    return { fenced: this.#fenced, actors, hosted: this.#hosts.size, asks: this.router.waiting };
+    for (const host of this.#shards.hosts.values()) actors += host.active;
+    return {
+      fenced: this.#shards.fenced,
+      actors,
+      hosted: this.#shards.hosts.size,
+      asks: this.router.waiting,
+    };
   }
 
   // Hosting: what placement asks.
 
   gain(shard: number, epoch: number): Promise<GainOutcome> {
-    const running = this.#gaining.get(shard);
-    if (running !== undefined && running.epoch === epoch) return running.outcome;
-    const outcome = this.#gain(shard, epoch).finally(() => {
-      if (this.#gaining.get(shard)?.outcome === outcome) this.#gaining.delete(shard);
-    });
-    this.#gaining.set(shard, { epoch, outcome });
-    return outcome;
+    return this.#shards.gain(shard, epoch);
   }
 
-  async release(shard: number, boundMs: number): Promise<void> {
-    const host = this.#hosts.get(shard);
-    if (host === undefined) return;
-    const { clock } = this.#parts;
-    this.#releasing.add(host);
-    const deadline = clock.now() + boundMs;
-    while (!host.quiet && clock.now() < deadline) await sleep(clock, 5);
-    this.#end(host);
+  release(shard: number, boundMs: number): Promise<void> {
+    return this.#shards.release(shard, boundMs);
   }
 
   lose(shard: number): void {
-    this.#gaining.delete(shard);
-    const host = this.#hosts.get(shard);
-    if (host !== undefined) this.#end(host);
-  }
-
-  async #gain(shard: number, epoch: number): Promise<GainOutcome> {
-    const burnt = this.#burnt.get(shard);
-    if (burnt !== undefined && epoch <= burnt) return { kind: "fenced", epoch: burnt };
-    const old = this.#hosts.get(shard);
-    if (old !== undefined && old.epoch > epoch) return { kind: "fenced", epoch: old.epoch };
-    const claimed = await this.#claim({ shard, epoch });
-    if (claimed.kind === "fenced") {
-      if (old !== undefined && old.epoch === epoch) this.#end(old);
-      return { kind: "fenced", epoch: claimed.epoch };
-    }
-    if (old !== undefined && old.epoch === epoch && this.#hosts.get(shard) === old) {
-      this.#releasing.delete(old);
-      old.lane.reclaimed(claimed);
-      return { kind: "serving" };
-    }
-    if (old !== undefined) this.#end(old);
-    const host = new ShardHost(this.#host, shard, epoch, claimed.last);
-    await this.#adoptDebts(host);
-    const running = this.#gaining.get(shard);
-    if (running === undefined || running.epoch !== epoch) {
-      host.end();
-      return { kind: "fenced", epoch };
-    }
-    this.#hosts.set(shard, host);
-    return { kind: "serving" };
-  }
-
-  async #adoptDebts(host: ShardHost): Promise<void> {
-    for (let after: string | undefined; ;) {
-      const page = await this.#parts.store.obligations(host.shard, obligationPage, after);
-      host.debts.adopt(page);
-      after = page.at(-1)?.id;
-      if (page.length < obligationPage || after === undefined) return;
-    }
-  }
-
-  #end(host: ShardHost): void {
-    host.end();
-    this.#releasing.delete(host);
-    if (this.#hosts.get(host.shard) === host) this.#hosts.delete(host.shard);
-  }
-
-  #fencedOut(host: ShardHost, epoch: number, name: Owner): void {
-    this.#fenced++;
-    this.#fencedCounter.add();
-    this.#parts.log.warn("fenced out", { shard: host.shard, epoch: host.epoch, fence: epoch, owner: name });
-    this.#end(host);
-    const slash = name.lastIndexOf("/");
-    const owner = { node: name.slice(0, slash), incarnation: name.slice(slash + 1) };
-    this.#parts.routing.correct(host.shard, owner, epoch);
-  }
-
-  #lostCommits(host: ShardHost, last: number): void {
-    this.#parts.log.error("the store lost commits for good; the shard begins anew", {
-      shard: host.shard,
-      last,
-    });
-    this.#burnt.set(host.shard, host.epoch);
-    this.#end(host);
-    this.#parts.routing.abandon(host.shard, host.epoch);
+    this.#shards.lose(shard);
   }
 
   #thaw(): void {
     this.#committer.kick();
-    for (const host of this.#hosts.values()) host.thaw();
+    for (const host of this.#shards.hosts.values()) host.thaw();
   }
 
+  /** Asks which run of the store answers, until it says so: another run may have forgotten commits. */
   async #storeIsBack(): Promise<void> {
-    const runId = await this.#parts.store.runId();
-    if (runId !== this.#runId) {
-      const first = this.#runId === undefined;
-      this.#runId = runId;
-      if (first) return;
-      this.#committer.reclaim([...this.#hosts.values()].map(({ lane }) => lane));
+    const look = ++this.#looks;
+    for (let attempt = 0; look === this.#looks; attempt++) {
+      try {
+        const runId = await this.#parts.store.runId();
+        if (look !== this.#looks) return;
+        if (this.#runId !== undefined && runId !== this.#runId)
+          this.#committer.doubt([...this.#shards.hosts.values()].map(({ lane }) => lane));
+        this.#runId = runId;
+        return this.#committer.kick();
+      } catch (error) {
+        if (attempt === 0) this.#parts.log.warn("run id unknown", { error: messageOf(error) });
+        if (!this.#parts.store.connected()) return;
+        await this.#pause(attempt);
+      }
     }
-    this.#committer.kick();
+  }
+
+  #pause(attempt: number): Promise<void> {
+    const { clock, random } = this.#parts;
+    return sleep(clock, 10 + fullJitterMs(random, 25, 1000, attempt));
   }
 
   #retain(): void {
     const alive = (run: NodeRun): boolean => this.#runs.alive(run);
-    for (const host of this.#hosts.values()) host.retain(alive);
+    for (const host of this.#shards.hosts.values()) host.retain(alive);
     this.#links.retain((run) => !this.#runs.replaced(run));
   }
 
@@ -368,8 +304,8 @@ export class Runtime implements Hosting {
   }
 
   #accept(from: NodeRun, envelope: ShardEnvelope, ask: number | undefined): void {
-    const host = this.#hosts.get(envelope.shard);
-    if (host === undefined || this.#releasing.has(host)) {
+    const host = this.#shards.serving(envelope.shard);
+    if (host === undefined) {
       if (ask !== undefined) this.#bounce(from, envelope.shard, ask);
       return;
     }

@@ -16,7 +16,7 @@ import type { Effect, Need } from "../behavior.ts";
 import type { Directory } from "../directory.ts";
 import type { Message } from "../messages.ts";
 import { Attachments, type Attachment } from "./attachments.ts";
-import { Lane, type LaneHandler } from "./commits.ts";
+
 import { Debts } from "./debts.ts";
 import { Entity } from "./entity.ts";
 import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
@@ -30,6 +30,7 @@ import type {
 } from "./envelope.ts";
 import { performEffect, type EffectHost } from "./effects.ts";
 import type { HostParts } from "./host-parts.ts";
+import { Lane, type LaneHandler } from "./lane.ts";
 import type { Family, Mailbox } from "./nact.ts";
 import { Publisher } from "./publisher.ts";
 import { Firing } from "./timers.ts";
@@ -183,7 +184,13 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   }
 
   onLost(last: number): void {
-    this.#parts.lostCommits(this, last);
+    this.log.error("the store lost commits for good; the shard begins anew", { last });
+    this.#parts.abandon(this);
+  }
+
+  onRestored(): void {
+    this.log.warn("what the store had forgotten was written again; the shard begins anew");
+    this.#parts.abandon(this);
   }
 
   // What entities ask.

@@ -1,0 +1,112 @@
+import type { Clock } from "../../base/clock.ts";
+import { Failure } from "../../base/errors.ts";
+import { memoryStore } from "../../store/memory.ts";
+import type { Owner, ShardCommit, Store } from "../../store/store.ts";
+
+/**
+ * What becomes of a write call: `fine`; `lost`: applied, the answer never arrives; `late`: the call fails and is applied
+ * some time afterwards; `away`: not applied; `slow`: applied at once, answered later.
+ */
+export type StoreFate = "fine" | "lost" | "late" | "away" | "slow";
+
+/** A memory store with faults that a test decides. */
+export interface FaultyStore extends Store {
+  /** The fate of the write calls from now on. */
+  fate: StoreFate;
+  /** While true every read fails. */
+  deaf: boolean;
+  /** Write calls in flight now, and the most there were at once. */
+  readonly inFlight: number;
+  readonly mostInFlight: number;
+  /** Every commit call as it was asked. */
+  readonly asked: (readonly ShardCommit[])[];
+  /** Another run of the store answers, without the last `count` claims and commits. */
+  forget(count: number): Promise<void>;
+  /** Sets the connection's status. */
+  connect(on: boolean): void;
+}
+
+const lateMs = 40;
+const slowMs = 30;
+
+/** Nothing is wrong with it at first. */
+export function faultyStore(clock: Clock): FaultyStore {
+  let inner = memoryStore(clock);
+  let history: ((store: Store) => Promise<unknown>)[] = [];
+  let run = 1;
+  let connected = true;
+  const handlers: ((connected: boolean) => void)[] = [];
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+  const apply = async <T>(work: (store: Store) => Promise<T>): Promise<T> => {
+    const result = await work(inner);
+    history.push(work);
+    return result;
+  };
+  const write = async <T>(work: (store: Store) => Promise<T>): Promise<T> => {
+    const { fate } = store;
+    if (fate === "away") throw new Failure("STORE_UNAVAILABLE", "the store is away");
+    if (fate === "late") {
+      clock.after(lateMs, () => void apply(work));
+      throw new Failure("STORE_UNKNOWN_OUTCOME", "the answer was lost");
+    }
+    const result = await apply(work);
+    if (fate === "lost") throw new Failure("STORE_UNKNOWN_OUTCOME", "the answer was lost");
+    if (fate === "slow") await pause(slowMs);
+    return result;
+  };
+  const read = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (store.deaf) throw new Failure("STORE_UNAVAILABLE", "the store is away");
+    return work();
+  };
+  let inFlight = 0;
+  let mostInFlight = 0;
+  const asked: (readonly ShardCommit[])[] = [];
+  const store: FaultyStore = {
+    fate: "fine",
+    deaf: false,
+    asked,
+    get inFlight() {
+      return inFlight;
+    },
+    get mostInFlight() {
+      return mostInFlight;
+    },
+    async forget(count) {
+      history = history.slice(0, Math.max(0, history.length - count));
+      const fresh = memoryStore(clock);
+      run++;
+      for (const work of history) await work(fresh);
+      inner = fresh;
+    },
+    connect(on) {
+      connected = on;
+      for (const handler of handlers) handler(on);
+    },
+    claim: (owner, claims) => write((at) => at.claim(owner, claims)),
+    async commit(owner: Owner, commits) {
+      asked.push(commits.map((commit) => ({ ...commit, writes: [...commit.writes] })));
+      mostInFlight = Math.max(mostInFlight, ++inFlight);
+      try {
+        return await write((at) => at.commit(owner, commits));
+      } finally {
+        inFlight--;
+      }
+    },
+    fences: (shards) => read(() => inner.fences(shards)),
+    readLogs: (queries) => read(() => inner.readLogs(queries)),
+    tails: (logs) => read(() => inner.tails(logs)),
+    load: (entities) => read(() => inner.load(entities)),
+    kept: (keys) => read(() => inner.kept(keys)),
+    obligations: (shard, limit, after) => read(() => inner.obligations(shard, limit, after)),
+    due: (shards, limit) => read(() => inner.due(shards, limit)),
+    isMember: (queries) => read(() => inner.isMember(queries)),
+    stamp: (node, ttlMs) => inner.stamp(node, ttlMs),
+    stamped: () => inner.stamped(),
+    runId: () => read(async () => `run ${run}`),
+    fullness: () => inner.fullness(),
+    connected: () => connected,
+    onStatus: (handler) => void handlers.push(handler),
+    close: () => inner.close(),
+  };
+  return store;
+}
