@@ -97,6 +97,8 @@ export interface Config {
   readonly zone: string;
   readonly lane: string;
   readonly logLevel: string;
+  /** Whether npm started this process: then the end of npm ends it, too. */
+  readonly underNpm: boolean;
 }
 
 /**
@@ -188,6 +190,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     zone: text("USHER_ZONE"),
     lane: text("USHER_LANE"),
     logLevel,
+    underNpm: env["npm_lifecycle_event"] !== undefined,
   };
 }
 

@@ -98,14 +98,14 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     log.info("stopped");
     process.exit(0);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      shutDown(signal).catch((error: unknown) => {
-        log.error("stopping failed", { error: messageOf(error) });
-        process.exit(1);
-      });
+  const leave = (why: string): void => {
+    shutDown(why).catch((error: unknown) => {
+      log.error("stopping failed", { error: messageOf(error) });
+      process.exit(1);
     });
-  }
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => leave(signal));
+  if (config.underNpm) leaveWithParent(leave);
 
   backends = await openBackends({
     clock,
@@ -138,6 +138,19 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
   await announce(config, tokens, tenants, `http://${host}:${port}`);
   log.info("listening", { port, mode: config.cluster === undefined ? "embedded" : "cluster" });
 }
+
+/** npm and its shell end at a signal without passing it on: a node that they started drains when they are gone. */
+function leaveWithParent(leave: (why: string) => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    leave("the parent process ended");
+  }, parentPollMs);
+  timer.unref();
+}
+
+const parentPollMs = 250;
 
 /** An embedded node keeps a secret of its own beside its data, so that tokens outlive a restart. */
 async function secretOf(config: Config): Promise<string> {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connect, type Client } from "../../client/client.ts";
 import { nodeEnvironment } from "../../client/socket-node.ts";
 import { startLocalNode, type LocalNode } from "../../compose/local/node.ts";
-import { freePort } from "../../compose/local/process.ts";
+import { freePort, startProcess } from "../../compose/local/process.ts";
 import { eventually } from "../support/eventually.ts";
 
 describe("one embedded node with no server beside it", () => {
@@ -69,6 +69,29 @@ describe("one embedded node with no server beside it", () => {
       expect(amy.history(conv).map(({ seq }) => seq)).toEqual(amy.history(conv).map((_, i) => i + 1));
     },
   );
+
+  it("drains and leaves when the npm that started it is told to stop", async () => {
+    const other = await freePort();
+    const npm = await startProcess({
+      name: "npm start",
+      command: "npm",
+      args: ["start"],
+      env: { USHER_PORT: String(other), USHER_DATA: join(dir, "npm") },
+      ready: /Usher is listening/,
+    });
+    const url = `http://127.0.0.1:${other}/health/live`;
+    expect((await fetch(url)).status).toBe(200);
+    npm.signal("SIGTERM");
+    await eventually(
+      () =>
+        fetch(url).then(
+          () => false,
+          () => true,
+        ),
+      15_000,
+      "the node has left",
+    );
+  });
 
   it("keeps its signing secret to itself", () => {
     expect(statSync(join(dir, "secret")).mode & 0o077).toBe(0);
