@@ -5,7 +5,7 @@ import type { ConversationId } from "../protocol/ids.ts";
 import type { Hub } from "./hub.ts";
 import type { AskReply, ShardEnvelope } from "./runtime/envelope.ts";
 import type { VerifyToken } from "./socket.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** What every connection of a node shares. */
 export interface ConnectionParts {
@@ -19,7 +19,8 @@ export interface ConnectionParts {
   send(envelope: ShardEnvelope): void;
   /** Milliseconds to wait before attaching; 0 admits. `resume`: the client holds cursors. */
   admit(resume: boolean): number;
-  isMember(tenant: string, conv: ConversationId, who: string): Promise<boolean>;
+  /** Whether that person is a member of the group; undefined when that cannot be found out now. */
+  isMember(tenant: string, conv: ConversationId, who: string): Promise<boolean | undefined>;
   /** Commands and requests that one connection may give: in the long run, and at once. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
   /** Whether the store is too full for new conversations. */
@@ -28,8 +29,12 @@ export interface ConnectionParts {
   trouble(): BusyCause;
   /** Where the owner of a shard takes connections; undefined when that is here, or not known. */
   urlOf(shard: number): string | undefined;
-  /** The connection is served. */
-  onAttached(conn: number): void;
+  /** Another node's address, for clients that have to move; undefined when none is known. */
+  urlElsewhere(): string | undefined;
+  /** The connection begins to attach: from now on it has to attach again whenever its session moves. */
+  onAttaching(conn: number): void;
+  /** The connection takes no more deliveries until its client has read on. */
+  onBlocked(conn: number): void;
   onClosed(conn: number): void;
 }
 
@@ -38,16 +43,12 @@ export interface ClientPort {
   readonly parts: ConnectionParts;
   /** The shard of its session. */
   readonly sessionShard: number;
-  /** How many conversations it follows. */
-  readonly followed: number;
+  /** What it follows. */
+  readonly subscriptions: Subscriptions;
   /** Writes a frame. */
   frame(frame: ServerFrame): void;
-  /** Whether this connection follows a conversation. */
-  follows(conv: string): boolean;
-  /** Begins to follow a conversation; deliveries begin later. */
-  subscribe(conv: ConversationId): Subscription;
-  /** Follows a conversation no more; false when it was not followed. */
-  unsubscribe(conv: string): boolean;
   /** Notes the highest number that was read. */
   noteRead(conv: ConversationId, seq: number): void;
+  /** Whether somebody's typing there may be told now: rarely, however often the client says it. */
+  mayType(conv: ConversationId): boolean;
 }

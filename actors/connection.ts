@@ -2,21 +2,14 @@
  * One client's connection: the record that a bucket's proxy actor holds for it. Role: authenticates, attaches the device
  * to its session, turns frames into asks of actors and answers into frames. Boundary: it decides nothing that must
  * last; sessions and conversations do. Invariants: nothing is served before the token is verified and the session is
- * attached; a command is answered at most once and within its bound (StormBounded); outgoing bytes are bounded.
+ * attached; what the session says meanwhile is kept until then; a command is answered at most once and within its bound
+ * (StormBounded); outgoing bytes are bounded.
  */
 import { closeCodes } from "../protocol/codes.ts";
-import { prevFor, type Audience, type LogEvent } from "../protocol/events.ts";
 import type { Cursor, RequestFrame, ServerFrame } from "../protocol/frames.ts";
-import { isStaff, type ConversationId } from "../protocol/ids.ts";
+import type { ConversationId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import {
-  conversationAddress,
-  encodeAddress,
-  sessionAddress,
-  sessionId,
-  shardOf,
-  type Address,
-} from "./address.ts";
+import { encodeAddress, sessionAddress, shardOf, type Address } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import { Commands } from "./commands.ts";
 import type { Parsed } from "./inbound.ts";
@@ -26,25 +19,35 @@ import { RateLimit } from "./rate-limit.ts";
 import { ReadMarks } from "./read-marks.ts";
 import { answerRequest } from "./requests.ts";
 import type { AskReply } from "./runtime/envelope.ts";
-import { errorFrame, viewOf } from "./server-frames.ts";
+import { errorFrame } from "./server-frames.ts";
 import type { Claims, Socket } from "./socket.ts";
-import { Subscription } from "./subscription.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { Welcome } from "./welcome.ts";
 
 type Stage = "new" | "authenticating" | "attaching" | "live" | "closed";
+
+/** All frames of one connection together, heartbeats and acknowledgements too: no client of ours comes near. */
+const framesPerSecond = 500;
+const framesBurst = 2000;
+/** What a session may say before the connection is served; more than it can in the time for that. */
+const earlyMax = 1024;
+const typingMs = 1000;
 
 /** One connection. */
 export class Connection implements ClientPort {
   /** Its id on this node, never used twice. */
   readonly id: number;
   readonly parts: ConnectionParts;
+  readonly subscriptions: Subscriptions;
   readonly #socket: Socket;
-  readonly #openedAt: number;
   readonly #rate: RateLimit;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #frames: RateLimit;
   readonly #reads: ReadMarks;
   readonly #commands: Commands;
+  readonly #typed = new Map<ConversationId, number>();
+  #early: (() => void)[] = [];
   #stage: Stage = "new";
+  #openedAt: number;
   #heardAt: number;
   #principal: Principal | undefined;
   #expiresAt = 0;
@@ -57,23 +60,44 @@ export class Connection implements ClientPort {
     this.parts = parts;
     this.id = id;
     this.#socket = socket;
-    this.#openedAt = parts.clock.now();
-    this.#heardAt = this.#openedAt;
-    this.#rate = new RateLimit(parts.rate.perSecond, parts.rate.burst, this.#openedAt);
+    const now = parts.clock.now();
+    const { perSecond, burst } = parts.rate;
+    this.#openedAt = now;
+    this.#heardAt = now;
+    this.#rate = new RateLimit(perSecond, burst, now);
+    this.#frames = new RateLimit(
+      Math.max(framesPerSecond, 4 * perSecond),
+      Math.max(framesBurst, 4 * burst),
+      now,
+    );
     this.#reads = new ReadMarks(parts);
     this.#commands = new Commands({
       parts,
       rate: this.#rate,
       frame: (frame) => this.frame(frame),
-      own: (conv, seq, epoch, prev) => this.#subscriptions.get(conv)?.own(seq, epoch, prev),
+      own: (conv, seq, epoch, prev) => this.subscriptions.get(conv)?.own(seq, epoch, prev),
     });
-    const { heartbeatMs, authMs, maxFrameBytes } = limits;
-    this.frame({ t: "hello", node: parts.node, hb: heartbeatMs, authMs, maxFrame: maxFrameBytes });
+    this.subscriptions = new Subscriptions({
+      parts,
+      who: () => this.#who(),
+      open: () => this.open,
+      ready: () => this.#ready(),
+      deliver: (text) => this.#deliver(text),
+      ephemeral: (text) => this.#ephemeral(text),
+      frame: (frame) => this.frame(frame),
+      close: (code, reason) => this.close(code, reason),
+    });
   }
 
-  /** Whether the device is attached and served. */
-  get live(): boolean {
-    return this.#stage === "live";
+  /** The first frame: the server speaks first. */
+  greet(): void {
+    const { heartbeatMs, authMs, maxFrameBytes } = limits;
+    this.frame({ t: "hello", node: this.parts.node, hb: heartbeatMs, authMs, maxFrame: maxFrameBytes });
+  }
+
+  /** Whether it is still there. */
+  get open(): boolean {
+    return this.#stage !== "closed";
   }
 
   /** The shard of its session; -1 before the attach. */
@@ -81,15 +105,11 @@ export class Connection implements ClientPort {
     return this.#sessionShard;
   }
 
-  /** Who it is; undefined before `auth`. */
-  get principal(): Principal | undefined {
-    return this.#principal;
-  }
-
   /** Takes one frame. */
   receive(parsed: Parsed): void {
-    if (this.#stage === "closed") return;
+    if (!this.open) return;
     this.#heardAt = this.parts.clock.now();
+    if (this.#frames.take(this.#heardAt) > 0) return this.close(closeCodes.rate, "too many frames");
     switch (parsed.kind) {
       case "bad":
         this.frame(errorFrame("BAD_FRAME", undefined, parsed.reason));
@@ -108,45 +128,45 @@ export class Connection implements ClientPort {
 
   /** The socket is gone. */
   closed(): void {
-    if (this.#stage === "closed") return;
-    const attached = this.#sessionShard >= 0 && this.#principal !== undefined;
+    if (!this.open) return;
+    if (this.#stage === "live") this.#reads.flush(this.#who());
     this.#stage = "closed";
-    for (const subscription of this.#subscriptions.values()) subscription.close();
-    this.#subscriptions.clear();
-    if (attached) {
-      const session = encodeAddress(this.#session());
-      this.parts.send({
-        k: "detach",
-        shard: this.#sessionShard,
-        session,
-        device: this.#device,
-        conn: this.id,
-      });
-    }
+    this.#early = [];
+    this.subscriptions.close();
+    if (this.#sessionShard >= 0) this.#detach();
     this.parts.onClosed(this.id);
   }
 
   /** Closes it with a code that says what to do. */
   close(code: number, reason: string): void {
-    if (this.#stage === "closed") return;
+    if (!this.open) return;
     this.#socket.close(code, reason);
     this.closed();
   }
 
-  /** Asks the client to move, and closes after `afterMs` if it has not. */
+  /** Asks the client to move, and closes after `afterMs` if it has not; asked again, the sooner one holds. */
   drain(afterMs: number): void {
-    this.frame({ t: "drain", afterMs: Math.round(afterMs) });
-    this.#leaveAt = this.parts.clock.now() + afterMs + 1000;
+    const leaveAt = this.parts.clock.now() + afterMs + 1000;
+    if (leaveAt >= this.#leaveAt) return;
+    this.#leaveAt = leaveAt;
+    const url = this.parts.urlElsewhere();
+    this.frame({ t: "drain", afterMs: Math.round(afterMs), ...(url === undefined ? {} : { url }) });
+  }
+
+  /** Time in which nothing could be heard, since this process did not run or did not read, is not the client's. */
+  forgive(ms: number): void {
+    this.#openedAt += ms;
+    this.#heardAt += ms;
   }
 
   /** Once a second: deadlines, heartbeats, tokens. `pumps`: also look after what stays unconfirmed. */
   sweep(now: number, pumps: boolean): void {
-    if (this.#stage === "closed") return;
-    if (this.#stage !== "live" && now - this.#openedAt > limits.authMs + 2 * limits.commandMs) {
-      return this.close(closeCodes.unavailable, "attach took too long");
-    }
+    if (!this.open) return;
     if (this.#stage === "new" && now - this.#openedAt > limits.authMs) {
       return this.close(closeCodes.authTimeout, "no auth in time");
+    }
+    if (this.#stage !== "live" && now - this.#openedAt > limits.authMs + 2 * limits.commandMs) {
+      return this.close(closeCodes.unavailable, "attach took too long");
     }
     if (now - this.#heardAt > limits.heartbeatMs * limits.heartbeatMisses) {
       return this.close(closeCodes.missedHeartbeat, "missed heartbeats");
@@ -156,7 +176,7 @@ export class Connection implements ClientPort {
     }
     if (now > this.#leaveAt) return this.close(closeCodes.drain, "node is draining");
     if (this.#stage === "live") this.#reads.flush(this.#who());
-    if (pumps) for (const subscription of this.#subscriptions.values()) subscription.sweep();
+    if (pumps) this.subscriptions.sweep();
   }
 
   /** Another connection of this device was attached. */
@@ -165,78 +185,43 @@ export class Connection implements ClientPort {
   }
 
   /** The session begins to follow a conversation that has just begun. */
-  async enter(conv: ConversationId): Promise<void> {
-    const principal = this.#principal;
-    if (this.#stage !== "live" || principal === undefined || this.#subscriptions.has(conv)) return;
-    const subscription = this.subscribe(conv);
-    const followed = await subscription.followed;
-    if (followed === undefined) return;
-    const { frame, recovered, go } = await subscription.begin(followed, undefined, undefined, true);
-    if (this.#subscriptions.get(conv) !== subscription) return;
-    this.frame({ t: "conv", ...frame, open: true, recovered });
-    go();
+  enter(conv: ConversationId): void {
+    this.#whenLive(() => void this.subscriptions.enter(conv));
   }
 
   /** The session follows a conversation no more. */
   exit(conv: string): void {
-    if (!this.unsubscribe(conv)) return;
-    this.frame({ t: "left", conv });
+    this.#whenLive(() => this.subscriptions.exit(conv));
+  }
+
+  /** Something of the session that may be dropped. */
+  push(frame: ServerFrame): void {
+    this.#whenLive(() => this.#ephemeral(JSON.stringify(frame)));
   }
 
   /** Attaches again, after the session's shard has moved. False when it has to be tried again later. */
   async reattach(): Promise<boolean> {
-    if (this.#stage !== "live") return true;
+    if (!this.open) return true;
+    if (this.#stage !== "live") return false;
     const reply = await this.#askAttach();
-    if (this.#stage !== "live") return true;
+    if (!this.open) return true;
     if (reply?.kind === "superseded") this.replaced();
     if (reply?.kind !== "attached") return false;
-    const { follows } = reply.description as SessionDescription;
-    for (const { conv, open } of follows) if (open) void this.enter(conv);
+    await this.subscriptions.catchUp(reply.description as SessionDescription);
     return true;
   }
 
-  /** Begins to follow a conversation; deliveries begin later. */
-  subscribe(conv: ConversationId): Subscription {
-    const { tenant, role, user } = this.#who();
-    const log = encodeAddress(conversationAddress(tenant, conv));
-    const reader: Audience = isStaff(role) ? "staff" : "all";
-    const port = {
-      hub: this.parts.hub,
-      deliver: (to: ConversationId, event: LogEvent, as: Audience) => this.#deliver(to, event, as),
-      ephemeral: (frame: ServerFrame) => this.ephemeral(frame),
-      frame: (frame: ServerFrame) => this.frame(frame),
-      stuck: () => this.close(closeCodes.gap, "deliveries stay unconfirmed"),
-    };
-    const subscription = new Subscription(port, conv, log, sessionId(role, user), reader);
-    this.#subscriptions.set(conv, subscription);
-    return subscription;
-  }
-
-  /** Follows a conversation no more; false when it was not followed. */
-  unsubscribe(conv: string): boolean {
-    const subscription = this.#subscriptions.get(conv);
-    subscription?.close();
-    return this.#subscriptions.delete(conv);
-  }
-
-  /** Whether this connection follows a conversation. */
-  follows(conv: string): boolean {
-    return this.#subscriptions.has(conv);
-  }
-
-  /** How many conversations it follows. */
-  get followed(): number {
-    return this.#subscriptions.size;
+  /** After deliveries were not taken: true when they are again, or never will be. */
+  unblock(): boolean {
+    if (!this.open) return true;
+    if (this.#socket.buffered() > limits.dropEphemeraBytes / 2) return false;
+    this.subscriptions.resume();
+    return true;
   }
 
   /** Writes a frame. */
   frame(frame: ServerFrame): void {
-    if (this.#stage !== "closed") this.#write(JSON.stringify(frame));
-  }
-
-  /** Writes a frame unless the client is slow. */
-  ephemeral(frame: ServerFrame): void {
-    if (this.#socket.buffered() < limits.dropEphemeraBytes) this.frame(frame);
+    this.#write(JSON.stringify(frame));
   }
 
   /** Notes the highest number that was read; written to the conversation by the next sweep. */
@@ -244,14 +229,39 @@ export class Connection implements ClientPort {
     this.#reads.note(conv, seq);
   }
 
-  #deliver(conv: ConversationId, event: LogEvent, reader: Audience): boolean {
-    if (this.#stage !== "live" || this.#socket.buffered() > limits.dropEphemeraBytes) return false;
-    const { seq, epoch } = event;
-    this.frame({ t: "deliver", conv, seq, epoch, prev: prevFor(event, reader), ev: viewOf(event) });
+  /** Whether typing may be told now. */
+  mayType(conv: ConversationId): boolean {
+    const now = this.parts.clock.now();
+    if (now - (this.#typed.get(conv) ?? -Infinity) < typingMs) return false;
+    if (this.#typed.size >= limits.maxFollowed) this.#typed.clear();
+    this.#typed.set(conv, now);
     return true;
   }
 
+  #whenLive(run: () => void): void {
+    if (this.#stage === "live") run();
+    else if (this.open && this.#early.length < earlyMax) this.#early.push(run);
+  }
+
+  #ready(): boolean {
+    if (this.#stage !== "live") return false;
+    if (this.#socket.buffered() <= limits.dropEphemeraBytes) return true;
+    this.parts.onBlocked(this.id);
+    return false;
+  }
+
+  #deliver(text: string): boolean {
+    if (!this.#ready()) return false;
+    this.#write(text);
+    return true;
+  }
+
+  #ephemeral(text: string): void {
+    if (this.#socket.buffered() < limits.dropEphemeraBytes) this.#write(text);
+  }
+
   #write(text: string): void {
+    if (!this.open) return;
     this.#socket.send(text);
     if (this.#socket.buffered() > limits.closeSlowBytes) this.close(closeCodes.slowConsumer, "too slow");
   }
@@ -274,13 +284,11 @@ export class Connection implements ClientPort {
         return void this.#authenticate(frame.token, frame.device, frame.attempt, frame.cursors ?? {});
       case "ping":
       case "pong":
-        if (frame.acks !== undefined) this.#ack(frame.acks);
+        if (frame.acks !== undefined) this.subscriptions.ack(frame.acks);
         if (frame.t === "ping") this.frame({ t: "pong" });
         return;
       case "dack":
-        return this.#ack(frame.acks);
-      case "reauth":
-        return void this.#reauthenticate(frame.id, frame.token);
+        return this.subscriptions.ack(frame.acks);
       default:
         if (this.#stage !== "live")
           return this.frame(errorFrame("UNAUTHORIZED", "id" in frame ? frame.id : undefined));
@@ -288,12 +296,9 @@ export class Connection implements ClientPort {
           if ("id" in frame) this.frame(errorFrame("RATE_LIMITED", frame.id));
           return;
         }
+        if (frame.t === "reauth") return void this.#reauthenticate(frame.id, frame.token);
         return void answerRequest(this, this.#who(), frame);
     }
-  }
-
-  #ack(acks: Readonly<Record<string, number>>): void {
-    for (const [conv, seq] of Object.entries(acks)) this.#subscriptions.get(conv)?.ack(seq);
   }
 
   async #authenticate(
@@ -303,36 +308,36 @@ export class Connection implements ClientPort {
     cursors: Readonly<Record<string, Cursor>>,
   ): Promise<void> {
     this.#stage = "authenticating";
+    const claims = this.#accept(await this.parts.verify(token));
+    const principal = claims === undefined ? undefined : principalOf(claims);
+    if (!this.open) return;
+    if (claims === undefined || principal === undefined) {
+      this.frame(errorFrame("UNAUTHORIZED"));
+      return this.close(closeCodes.badToken, "bad token");
+    }
     const waitMs = this.parts.admit(Object.keys(cursors).length > 0);
     if (waitMs > 0) {
       this.frame(errorFrame("BUSY", undefined, "too many connections begin at once", waitMs));
       return this.close(closeCodes.overload, "overload");
     }
-    const principal = this.#accept(await this.parts.verify(token));
-    if (this.#isClosed()) return;
-    if (principal === undefined) {
-      this.frame(errorFrame("UNAUTHORIZED"));
-      return this.close(closeCodes.badToken, "bad token");
-    }
     this.#principal = principal;
+    this.#expiresAt = claims.expiresAt;
     this.#device = device;
     this.#attempt = attempt;
+    this.#sessionShard = shardOf(this.#session(), this.parts.shards);
     this.#stage = "attaching";
+    this.parts.onAttaching(this.id);
     const reply = await this.#askAttach();
-    if (this.#isClosed()) return;
+    if (!this.open) return;
     if (reply?.kind === "superseded") return this.replaced();
     if (reply?.kind !== "attached") return this.#unavailable();
     const description = reply.description as SessionDescription;
     const welcome = new Welcome(this, principal, reply.gen, description, cursors);
     if (!(await welcome.gather())) return this.#unavailable();
-    if (this.#isClosed()) return;
+    if (!this.open) return;
     this.#stage = "live";
     welcome.send();
-    this.parts.onAttached(this.id);
-  }
-
-  #isClosed(): boolean {
-    return this.#stage === "closed";
+    for (const run of this.#early.splice(0)) run();
   }
 
   #unavailable(): void {
@@ -340,38 +345,39 @@ export class Connection implements ClientPort {
     this.close(closeCodes.unavailable, "session unavailable");
   }
 
-  #accept(claims: Claims | undefined): Principal | undefined {
-    if (claims === undefined || claims.expiresAt <= this.parts.clock.wall()) return undefined;
-    this.#expiresAt = claims.expiresAt;
-    return principalOf(claims);
+  #accept(claims: Claims | undefined): Claims | undefined {
+    return claims !== undefined && claims.expiresAt > this.parts.clock.wall() ? claims : undefined;
   }
 
+  /** Somebody else's token changes nothing, nor does one that ends sooner than another that came meanwhile. */
   async #reauthenticate(id: string | number, token: string): Promise<void> {
-    const old = this.#principal;
-    const before = this.#expiresAt;
-    const fresh = this.#accept(await this.parts.verify(token));
-    const same = old?.tenant === fresh?.tenant && old?.role === fresh?.role && old?.user === fresh?.user;
-    if (fresh !== undefined && same && old !== undefined) return this.frame({ t: "ok", id });
-    this.#expiresAt = before;
-    this.frame(errorFrame("UNAUTHORIZED", id));
+    const old = this.#who();
+    const claims = this.#accept(await this.parts.verify(token));
+    const fresh = claims === undefined ? undefined : principalOf(claims);
+    const same = old.tenant === fresh?.tenant && old.role === fresh.role && old.user === fresh.user;
+    if (claims === undefined || !same) return this.frame(errorFrame("UNAUTHORIZED", id));
+    this.#expiresAt = Math.max(this.#expiresAt, claims.expiresAt);
+    this.frame({ t: "ok", id });
   }
 
-  #askAttach(): Promise<AskReply | undefined> {
-    const session = this.#session();
-    const shard = shardOf(session, this.parts.shards);
-    this.#sessionShard = shard;
-    const to = encodeAddress(session);
-    return this.parts.ask(
-      {
-        k: "attach",
-        shard,
-        session: to,
-        device: this.#device,
-        attempt: this.#attempt,
-        conn: this.id,
-        by: this.#who(),
-      },
-      limits.commandMs,
-    );
+  async #askAttach(): Promise<AskReply | undefined> {
+    const { device, shard, session } = this.#attachment();
+    const attach = { k: "attach", shard, session, device, attempt: this.#attempt } as const;
+    const reply = await this.parts.ask({ ...attach, conn: this.id, by: this.#who() }, limits.commandMs);
+    // An attach that waited for its owner can overtake the detach of a connection that closed meanwhile.
+    if (!this.open && reply?.kind === "attached") this.#detach();
+    return reply;
+  }
+
+  #detach(): void {
+    this.parts.send({ k: "detach", ...this.#attachment(), conn: this.id });
+  }
+
+  #attachment(): { shard: number; session: string; device: string } {
+    return {
+      shard: this.#sessionShard,
+      session: encodeAddress(this.#session()),
+      device: this.#device,
+    };
   }
 }

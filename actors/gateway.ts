@@ -7,6 +7,7 @@
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Cancel } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { Routing } from "../placement/hosting.ts";
 import { closeCodes } from "../protocol/codes.ts";
@@ -20,7 +21,7 @@ import type { Socket } from "./socket.ts";
 
 /** What a gateway is made of. */
 export interface GatewayParts {
-  readonly connection: Omit<ConnectionParts, "onAttached" | "onClosed">;
+  readonly connection: Omit<ConnectionParts, "urlElsewhere" | "onAttaching" | "onBlocked" | "onClosed">;
   readonly routing: Routing;
   readonly random: Random;
   readonly log: Log;
@@ -65,18 +66,23 @@ export class Gateway {
   readonly #buckets: Bucket[] = [];
   readonly #bucketOf = new Map<number, Bucket>();
   readonly #reattach = new Set<Connection>();
+  /** Those whose clients do not read fast enough: looked at until they do. */
+  readonly #blocked = new Set<Connection>();
   readonly #cancels: Cancel[] = [];
   readonly #frames;
   #reattaching = 0;
   #ids = 0;
   #sweeps = 0;
-  #paused = false;
+  #sweptAt: number;
+  #pausedAt: number | undefined;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
     this.#connectionParts = {
       ...parts.connection,
-      onAttached: (conn) => this.#attached(conn),
+      urlElsewhere: () => this.#urlElsewhere(),
+      onAttaching: (conn) => this.#attaching(conn),
+      onBlocked: (conn) => this.#block(conn),
       onClosed: (conn) => this.#forget(conn),
     };
     this.#family = parts.system.family("connections");
@@ -84,12 +90,14 @@ export class Gateway {
     parts.metrics.gauge("usher_connections", "Open client connections", () => this.#connections.size);
     const { clock } = parts.connection;
     parts.routing.onRoutes((shards) => this.#onRoutes(shards));
-    let expected = clock.now() + lagProbeMs;
+    this.#sweptAt = clock.now();
+    let expected = this.#sweptAt + lagProbeMs;
     this.#cancels.push(
       clock.every(sweepMs, () => this.#sweep()),
       clock.every(lagProbeMs, () => {
         const now = clock.now();
         this.#breathe(now - expected);
+        this.#unblock();
         expected = now + lagProbeMs;
       }),
     );
@@ -108,7 +116,8 @@ export class Gateway {
     this.#connections.set(connection.id, connection);
     this.#sockets.set(connection.id, socket);
     this.#bucketOf.set(connection.id, bucket);
-    if (this.#paused) socket.pause();
+    if (this.#pausedAt !== undefined) socket.pause();
+    connection.greet();
     return {
       receive: (text) => this.#receive(connection, bucket, text),
       closed: () => connection.closed(),
@@ -120,10 +129,10 @@ export class Gateway {
     if (!("conn" in envelope)) return;
     const connection = this.#connections.get(envelope.conn);
     if (connection === undefined) return;
-    if (envelope.k === "push") connection.ephemeral(envelope.frame);
+    if (envelope.k === "push") connection.push(envelope.frame);
     else if (envelope.k === "replace") connection.replaced();
     else if (isConversationId(envelope.conv)) {
-      if (envelope.k === "enter") void connection.enter(envelope.conv);
+      if (envelope.k === "enter") connection.enter(envelope.conv);
       else connection.exit(envelope.conv);
     }
   }
@@ -167,6 +176,7 @@ export class Gateway {
   }
 
   #receive(connection: Connection, bucket: Bucket, text: string): void {
+    if (!connection.open) return;
     this.#frames.add();
     const waiting = (this.#waiting.get(connection.id) ?? 0) + 1;
     if (waiting > waitingFramesMax) return connection.close(closeCodes.rate, "too many frames at once");
@@ -181,13 +191,43 @@ export class Gateway {
       const waiting = this.#waiting.get(connection.id);
       if (waiting === undefined) continue;
       this.#waiting.set(connection.id, waiting - 1);
-      connection.receive(this.#parts.parse(text));
+      this.#handle(connection, text);
     }
     if (bucket.inbox.length > 0) bucket.mailbox.wake();
     return undefined;
   }
 
-  #attached(conn: number): void {
+  /** A bug that one frame finds ends its connection, and does not take the frames of others along. */
+  #handle(connection: Connection, text: string): void {
+    try {
+      connection.receive(this.#parts.parse(text));
+    } catch (error) {
+      this.#parts.log.error("a frame could not be handled", { error: messageOf(error) });
+      connection.close(closeCodes.unavailable, "internal error");
+    }
+  }
+
+  #urlElsewhere(): string | undefined {
+    const { routing, random } = this.#parts;
+    const urls = [...routing.members().values()]
+      .filter(({ node, state, url }) => node !== routing.self.node && state === "up" && url !== "")
+      .map(({ url }) => url);
+    return urls[Math.floor(random.float() * urls.length)];
+  }
+
+  #block(conn: number): void {
+    const connection = this.#connections.get(conn);
+    if (connection !== undefined) this.#blocked.add(connection);
+  }
+
+  #unblock(): void {
+    for (const connection of [...this.#blocked]) {
+      this.#blocked.delete(connection);
+      if (!connection.unblock()) this.#blocked.add(connection);
+    }
+  }
+
+  #attaching(conn: number): void {
     const connection = this.#connections.get(conn);
     if (connection === undefined) return;
     const ofShard = this.#byShard.get(connection.sessionShard) ?? new Set<Connection>();
@@ -205,6 +245,7 @@ export class Gateway {
     this.#waiting.delete(conn);
     this.#bucketOf.delete(conn);
     this.#reattach.delete(connection);
+    this.#blocked.delete(connection);
     const ofShard = this.#byShard.get(connection.sessionShard);
     ofShard?.delete(connection);
     if (ofShard?.size === 0) this.#byShard.delete(connection.sessionShard);
@@ -213,17 +254,22 @@ export class Gateway {
   /** Sessions that live elsewhere now do not know their connections yet. */
   #onRoutes(shards: readonly number[]): void {
     for (const shard of shards) {
-      const route = this.#parts.routing.route(shard);
-      if (route === undefined || route.state === "moving") continue;
+      if (!this.#isServed(shard)) continue;
       for (const connection of this.#byShard.get(shard) ?? []) this.#reattach.add(connection);
     }
     this.#pumpReattach();
   }
 
+  #isServed(shard: number): boolean {
+    return this.#parts.routing.route(shard)?.state === "stable";
+  }
+
+  /** Where nobody serves there is nobody to attach at: the next route brings those connections back. */
   #pumpReattach(): void {
     for (const connection of this.#reattach) {
       if (this.#reattaching >= reattachAtOnce) return;
       this.#reattach.delete(connection);
+      if (!this.#isServed(connection.sessionShard)) continue;
       this.#reattaching++;
       void this.#reattachOne(connection);
     }
@@ -232,9 +278,10 @@ export class Gateway {
   async #reattachOne(connection: Connection): Promise<void> {
     const done = await connection.reattach();
     this.#reattaching--;
-    if (!done && connection.live) {
-      this.#parts.connection.clock.after(reattachRetryMs, () => {
-        if (connection.live) this.#reattach.add(connection);
+    if (!done && connection.open) {
+      const delayMs = reattachRetryMs * (0.5 + this.#parts.random.float());
+      this.#parts.connection.clock.after(delayMs, () => {
+        if (connection.open) this.#reattach.add(connection);
         this.#pumpReattach();
       });
     }
@@ -243,15 +290,24 @@ export class Gateway {
 
   #sweep(): void {
     const now = this.#parts.connection.clock.now();
+    const lateMs = now - this.#sweptAt - sweepMs;
+    this.#sweptAt = now;
+    if (lateMs > sweepMs) this.#forgive(lateMs);
     const pumps = ++this.#sweeps % pumpSweepEvery === 0;
     for (const connection of this.#connections.values()) connection.sweep(now, pumps);
   }
 
+  #forgive(ms: number): void {
+    for (const connection of this.#connections.values()) connection.forgive(ms);
+  }
+
   /** Above 200 ms of loop delay, sockets are not read until it is well below. */
   #breathe(lagMs: number): void {
-    const pause = this.#paused ? lagMs > lagPauseMs / 4 : lagMs > lagPauseMs;
-    if (pause === this.#paused) return;
-    this.#paused = pause;
+    const { clock } = this.#parts.connection;
+    const pause = this.#pausedAt === undefined ? lagMs > lagPauseMs : lagMs > lagPauseMs / 4;
+    if (pause === (this.#pausedAt !== undefined)) return;
+    if (this.#pausedAt !== undefined) this.#forgive(clock.now() - this.#pausedAt);
+    this.#pausedAt = pause ? clock.now() : undefined;
     for (const socket of this.#sockets.values()) {
       if (pause) socket.pause();
       else socket.resume();

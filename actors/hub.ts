@@ -1,16 +1,19 @@
 /**
  * One per node: brings each followed conversation's events once to the node, for all local connections that follow it.
  * Role: follows at the owner, batched per shard, again whenever the shard changed hands or something was lost; reads
- * logs for pumps, many pumps one read. Boundary: knows connections only as listeners. Invariant: a listener is kicked
- * with the log's end after every (re-)follow, so that whatever was missed in between is read (NoSkip, Converges).
+ * logs for pumps, many pumps one read. Boundary: knows connections only as listeners. Invariant: every listener is
+ * kicked with the log's end after every answer to a (re-)follow, so that whatever was missed in between is read (NoSkip,
+ * Converges), however answers of an earlier and a later owner cross.
  */
 import type { Clock } from "../base/clock.ts";
+import { hash32 } from "../base/hash.ts";
 import type { Routing } from "../placement/hosting.ts";
 import type { LogEvent } from "../protocol/events.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
-import { limits } from "../protocol/limits.ts";
 import type { LogQuery, LogSlice } from "../store/store.ts";
 import { decodeAddress, shardOf } from "./address.ts";
+import { Deliveries } from "./deliveries.ts";
+import { Replays, type Page } from "./replays.ts";
 import type { AskReply, FollowedTail, FollowItem, ShardEnvelope } from "./runtime/envelope.ts";
 
 /** Somebody here who follows a log. */
@@ -21,15 +24,15 @@ export interface Listener {
   onFollowed(followed: FollowedTail): void;
   /** A committed event. */
   onEvent(event: LogEvent): void;
-  /** Something ephemeral. */
-  onCast(frame: ServerFrame, audience: "all" | "staff"): void;
+  /** Something ephemeral; `text` is the frame encoded. */
+  onCast(frame: ServerFrame, audience: "all" | "staff", text: string): void;
 }
 
 interface Followed {
   readonly log: string;
   readonly shard: number;
   readonly listeners: Set<Listener>;
-  /** Listeners that still wait for the end of the log. */
+  /** Listeners that still wait for their first answer. */
   readonly fresh: Set<Listener>;
 }
 
@@ -42,48 +45,42 @@ export interface HubParts {
   readonly readLog: (query: LogQuery) => Promise<LogSlice>;
 }
 
-/** A part of a log, parsed. */
-export interface Page {
-  readonly events: readonly LogEvent[];
-  /** The log's last number. */
-  readonly end: number;
-}
-
 const followBatch = 256;
 const askMs = 5000;
-const replaysMax = 64;
-const pageEvents = limits.maxPageEvents;
+const againBaseMs = 100;
+const againCapMs = 3000;
 
 /** The hub of one node. */
 export class Hub {
+  readonly deliveries = new Deliveries();
   readonly #parts: HubParts;
   readonly #followed = new Map<string, Followed>();
   readonly #byShard = new Map<number, Set<Followed>>();
   readonly #due = new Map<number, Set<Followed>>();
-  readonly #reads = new Map<string, Promise<Page | undefined>>();
-  readonly #queue: (() => void)[] = [];
-  #replays = 0;
+  /** Asks in a row that a shard's owner has not answered. */
+  readonly #failures = new Map<number, number>();
+  readonly #replays: Replays;
   #scheduled = false;
 
   constructor(parts: HubParts) {
     this.#parts = parts;
+    this.#replays = new Replays(parts.routing.shards, parts.readLog);
     parts.routing.onRoutes((shards) => {
-      for (const shard of shards) this.refollow(shard);
+      for (const shard of shards) if (this.#isServed(shard)) this.refollow(shard);
     });
   }
 
   /** How many logs the node follows, and how many reads wait. */
   get sizes(): { readonly followed: number; readonly replays: number; readonly queued: number } {
-    return { followed: this.#followed.size, replays: this.#replays, queued: this.#queue.length };
+    return { followed: this.#followed.size, ...this.#replays.sizes };
   }
 
   /** Begins to listen; `onFollowed` is called once the owner has answered, and again after every re-follow. */
   follow(log: string, listener: Listener): void {
     let followed = this.#followed.get(log);
     if (followed === undefined) {
-      const address = decodeAddress(log);
-      if (address === undefined) return;
-      const shard = shardOf(address, this.#parts.routing.shards);
+      const shard = this.#shardOf(log);
+      if (shard === undefined) return;
       followed = { log, shard, listeners: new Set(), fresh: new Set() };
       this.#followed.set(log, followed);
       const ofShard = this.#byShard.get(shard) ?? new Set<Followed>();
@@ -98,8 +95,7 @@ export class Hub {
   /** Stops listening. */
   unfollow(log: string, listener: Listener): void {
     const followed = this.#followed.get(log);
-    if (followed === undefined) return;
-    followed.listeners.delete(listener);
+    if (followed?.listeners.delete(listener) !== true) return;
     followed.fresh.delete(listener);
     if (followed.listeners.size > 0) return;
     this.#forget(followed);
@@ -108,10 +104,7 @@ export class Hub {
 
   /** The shard changed hands, or something of its owner was lost: follows all of it again. */
   refollow(shard: number): void {
-    for (const followed of this.#byShard.get(shard) ?? []) {
-      for (const listener of followed.listeners) followed.fresh.add(listener);
-      this.#want(followed);
-    }
+    for (const followed of this.#byShard.get(shard) ?? []) this.#want(followed);
   }
 
   /** Follows again what is owned by the nodes for which the test holds. */
@@ -124,63 +117,34 @@ export class Hub {
 
   /** Committed events arrived from an owner. */
   onEvents(items: readonly { readonly to: string; readonly event: LogEvent }[]): void {
+    const strays = new Set<string>();
     for (const { to, event } of items) {
       const followed = this.#followed.get(to);
-      if (followed === undefined) continue;
-      for (const listener of followed.listeners) listener.onEvent(event);
+      if (followed === undefined) strays.add(to);
+      else forEach(followed.listeners, (listener) => listener.onEvent(event));
     }
+    this.#unfollowStrays(strays);
   }
 
   /** Something ephemeral arrived. */
   onCast(log: string, frame: ServerFrame, audience: "all" | "staff"): void {
-    for (const listener of this.#followed.get(log)?.listeners ?? []) listener.onCast(frame, audience);
+    const followed = this.#followed.get(log);
+    if (followed === undefined) return;
+    const text = JSON.stringify(frame);
+    forEach(followed.listeners, (listener) => listener.onCast(frame, audience, text));
   }
 
   /**
-   * Reads the log after a number; pumps at the same place share one read, and at most 64 run at a time. Undefined when
-   * the store does not answer.
+   * Reads the log after a number, for pumps; those at the same place share one read. It holds all that was committed
+   * before it was asked for. Undefined when the store does not answer.
    */
   read(log: string, after: number): Promise<Page | undefined> {
-    const key = `${log}@${after}`;
-    const running = this.#reads.get(key);
-    if (running !== undefined) return running;
-    const read = this.#admit(() => this.#fetch({ after }, log, pageEvents)).finally(() =>
-      this.#reads.delete(key),
-    );
-    this.#reads.set(key, read);
-    return read;
+    return this.#replays.shared(log, after);
   }
 
-  /** Reads a page for a client's sync. */
+  /** Reads a page for one client; undefined when the store does not answer, or too many wait. */
   page(log: string, range: { after: number } | { before: number }, limit: number): Promise<Page | undefined> {
-    return this.#admit(() => this.#fetch(range, log, limit));
-  }
-
-  async #fetch(
-    range: { after: number } | { before: number },
-    log: string,
-    limit: number,
-  ): Promise<Page | undefined> {
-    const address = decodeAddress(log);
-    if (address === undefined) return undefined;
-    const shard = shardOf(address, this.#parts.routing.shards);
-    try {
-      const slice = await this.#parts.readLog({ shard, log, ...range, limit });
-      return { events: slice.events.map(({ event }) => JSON.parse(event) as LogEvent), end: slice.end };
-    } catch {
-      return undefined;
-    }
-  }
-
-  async #admit<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#replays >= replaysMax) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    this.#replays++;
-    try {
-      return await work();
-    } finally {
-      this.#replays--;
-      this.#queue.shift()?.();
-    }
+    return this.#replays.single(log, range, limit);
   }
 
   #want(followed: Followed): void {
@@ -196,33 +160,69 @@ export class Hub {
   }
 
   #askAll(): void {
-    for (const [shard, due] of this.#due) {
-      const all = [...due];
-      for (let i = 0; i < all.length; i += followBatch) void this.#ask(shard, all.slice(i, i + followBatch));
-    }
+    const all = [...this.#due];
     this.#due.clear();
+    for (const [shard, due] of all) {
+      const items = [...due].filter((followed) => this.#isCurrent(followed)).flatMap(itemsOf);
+      for (let i = 0; i < items.length; i += followBatch)
+        void this.#ask(shard, items.slice(i, i + followBatch));
+    }
   }
 
-  async #ask(shard: number, batch: readonly Followed[]): Promise<void> {
-    const items = batch.filter(({ listeners }) => listeners.size > 0).flatMap(itemsOf);
-    if (items.length === 0) return;
+  async #ask(shard: number, items: readonly FollowItem[]): Promise<void> {
     const reply = await this.#parts.ask({ k: "follow", shard, items }, askMs);
-    if (reply?.kind !== "tails") {
-      const again = batch.filter((followed) => this.#followed.get(followed.log) === followed);
-      if (again.length > 0)
-        this.#parts.clock.after(200, () => again.forEach((followed) => this.#want(followed)));
-      return;
+    if (reply?.kind !== "tails") return this.#askAgain(shard, items);
+    this.#failures.delete(shard);
+    const byLog = new Map<string, Map<string | undefined, FollowedTail>>();
+    for (const tail of reply.tails) {
+      const ofLog = byLog.get(tail.to) ?? new Map<string | undefined, FollowedTail>();
+      byLog.set(tail.to, ofLog.set(tail.who, tail));
     }
-    for (const followed of batch) this.#confirm(followed, reply.tails);
+    const strays = new Set<string>();
+    for (const [log, tails] of byLog) {
+      const followed = this.#followed.get(log);
+      if (followed === undefined) strays.add(log);
+      else confirm(followed, tails);
+    }
+    this.#unfollowStrays(strays);
   }
 
-  #confirm(followed: Followed, tails: readonly FollowedTail[]): void {
-    for (const listener of followed.fresh) {
-      const tail = tails.find(({ to, who }) => to === followed.log && who === listener.who);
-      if (tail === undefined) continue;
-      followed.fresh.delete(listener);
-      listener.onFollowed(tail);
+  /** Later and later, and not all nodes at once; the jitter needs no random source to differ by node and shard. */
+  #askAgain(shard: number, items: readonly FollowItem[]): void {
+    const failures = (this.#failures.get(shard) ?? 0) + 1;
+    this.#failures.set(shard, failures);
+    const { clock, routing } = this.#parts;
+    const spread = (hash32(`${routing.self.node}/${shard}/${failures}`) % 1000) / 1000;
+    const delayMs = Math.min(againCapMs, againBaseMs * 2 ** Math.min(failures, 10)) * (0.5 + spread / 2);
+    clock.after(delayMs, () => {
+      for (const { to } of items) {
+        const followed = this.#followed.get(to);
+        if (followed !== undefined) this.#want(followed);
+      }
+      if (!this.#byShard.has(shard)) this.#failures.delete(shard);
+    });
+  }
+
+  /** The owner counts this node among the followers of logs that nobody here follows any more. */
+  #unfollowStrays(logs: ReadonlySet<string>): void {
+    for (const log of logs) {
+      const shard = this.#shardOf(log);
+      if (shard !== undefined) this.#parts.send({ k: "unfollow", shard, to: [log] });
     }
+  }
+
+  #isServed(shard: number): boolean {
+    const route = this.#parts.routing.route(shard);
+    return route !== undefined && route.state === "stable";
+  }
+
+  #isCurrent(followed: Followed): boolean {
+    return this.#followed.get(followed.log) === followed;
+  }
+
+  #shardOf(log: string): number | undefined {
+    const address = decodeAddress(log);
+    return address === undefined ? undefined : shardOf(address, this.#parts.routing.shards);
   }
 
   #forget(followed: Followed): void {
@@ -233,8 +233,37 @@ export class Hub {
   }
 }
 
-/** One item per person that waits, or one for all who do not ask for a read cursor. */
+/** Those who wait for their first answer get theirs, all others learn where the log ends. */
+function confirm(followed: Followed, tails: ReadonlyMap<string | undefined, FollowedTail>): void {
+  const [any] = tails.values();
+  forEach(followed.listeners, (listener) => {
+    if (!followed.fresh.has(listener)) {
+      if (any !== undefined) listener.onFollowed({ to: any.to, tail: any.tail });
+      return;
+    }
+    const tail = tails.get(listener.who);
+    if (tail === undefined) return;
+    followed.fresh.delete(listener);
+    listener.onFollowed(tail);
+  });
+}
+
+/** A bug in one listener still shows, but not before all others are served. */
+function forEach(listeners: Iterable<Listener>, call: (listener: Listener) => void): void {
+  const failed: unknown[] = [];
+  for (const listener of listeners) {
+    try {
+      call(listener);
+    } catch (error) {
+      failed.push(error);
+    }
+  }
+  if (failed.length > 0) throw failed[0];
+}
+
+/** One item per person that waits, or one for all who need no read cursor. */
 function itemsOf(followed: Followed): FollowItem[] {
+  if (followed.fresh.size === 0) return [{ to: followed.log }];
   const people = new Set([...followed.fresh].map(({ who }) => who));
   return [...people].map((who) => (who === undefined ? { to: followed.log } : { to: followed.log, who }));
 }

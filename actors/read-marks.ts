@@ -31,7 +31,9 @@ export class ReadMarks {
   async #tell(conv: ConversationId, seq: number, by: Principal): Promise<void> {
     const address = conversationAddress(by.tenant, conv);
     const to = encodeAddress(address);
-    const event = (await this.#parts.hub.page(to, { before: seq + 1 }, 1))?.events.at(-1);
+    const page = await this.#parts.hub.page(to, { before: seq + 1 }, 1);
+    if (page === undefined) return this.note(conv, seq);
+    const event = page.events.at(-1);
     if (event === undefined || event.seq !== seq) return;
     const count = isStaff(by.role) ? event.countStaff : event.countAll;
     const message = { kind: "read", by, seq, count } as const;

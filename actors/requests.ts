@@ -3,9 +3,10 @@
  * here, since none of them wakes the conversation's actor.
  */
 import { prevFor, visibleTo, type Audience, type LogEvent } from "../protocol/events.ts";
-import type { Item, RequestFrame } from "../protocol/frames.ts";
+import type { Item, RequestFrame, ServerFrame } from "../protocol/frames.ts";
 import { isStaff, visitorOf, type ConversationId, type UserId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import { within } from "../base/clock.ts";
 import { conversationAddress, encodeAddress, sessionAddress, sessionId, shardOf } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import type { Principal, SessionDescription } from "./messages.ts";
@@ -21,12 +22,15 @@ export function ownConversation({ role, user }: Principal, conv: ConversationId)
   return isStaff(role) || visitorOf(conv) === user;
 }
 
-/** Whether this person may read the conversation: staff every support conversation, members their groups. */
+/**
+ * Whether this person may read the conversation: staff every support conversation, members their groups. Undefined when
+ * that cannot be found out now.
+ */
 export async function mayRead(
   parts: ConnectionParts,
   principal: Principal,
   conv: ConversationId,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   if (!ownConversation(principal, conv)) return false;
   if (visitorOf(conv) !== undefined) return true;
   return parts.isMember(principal.tenant, conv, sessionId(principal.role, principal.user));
@@ -42,10 +46,11 @@ export async function answerRequest(connection: ClientPort, by: Principal, frame
     case "follow":
       return follow(connection, by, frame);
     case "unfollow":
-      return void connection.unsubscribe(frame.conv);
+      return void connection.subscriptions.end(frame.conv);
     case "read": {
       const conv = conversationOf(frame.conv);
-      if (conv !== undefined && connection.follows(conv)) connection.noteRead(conv, frame.seq);
+      if (conv !== undefined && connection.subscriptions.get(conv) !== undefined)
+        connection.noteRead(conv, frame.seq);
       return;
     }
     case "typing":
@@ -63,14 +68,31 @@ async function sync(
   if (conv === undefined || (after === undefined) === (before === undefined)) {
     return connection.frame(errorFrame("INVALID", id, "sync takes either after or before"));
   }
-  if (!(await mayRead(connection.parts, by, conv))) return connection.frame(errorFrame("FORBIDDEN", id));
+  if (!(await admitted(connection, by, conv, id))) return;
   const log = encodeAddress(conversationAddress(by.tenant, conv));
   const range = after === undefined ? { before: before ?? 0 } : { after };
   const reader: Audience = isStaff(by.role) ? "staff" : "all";
   const page = await readVisible(connection.parts, log, range, frame.limit ?? limits.maxPageEvents, reader);
-  if (page === undefined) return connection.frame(errorFrame("BUSY", id, "the log cannot be read now", 500));
+  if (page === undefined) return connection.frame(busy(id, logAway));
   if (page.end === 0) return connection.frame(errorFrame("NOT_FOUND", id));
   connection.frame({ t: "page", id, conv, items: page.items, more: page.more });
+}
+
+/** Answers the request with a refusal unless the conversation may be read. */
+async function admitted(
+  connection: ClientPort,
+  by: Principal,
+  conv: ConversationId,
+  id: string | number,
+): Promise<boolean> {
+  const may = await mayRead(connection.parts, by, conv);
+  if (may === undefined) connection.frame(busy(id, "membership cannot be read now"));
+  if (may === false) connection.frame(errorFrame("FORBIDDEN", id));
+  return may === true;
+}
+
+function busy(id: string | number, why: string): ServerFrame {
+  return errorFrame("BUSY", id, why, busyWaitMs);
 }
 
 interface VisiblePage {
@@ -80,6 +102,8 @@ interface VisiblePage {
 }
 
 const emptyPagesMax = 20;
+const busyWaitMs = 500;
+const logAway = "the log cannot be read now";
 
 /** A page with something on it for this reader, unless nothing follows. */
 async function readVisible(
@@ -117,11 +141,15 @@ function fitting(events: readonly LogEvent[], up: boolean): readonly LogEvent[] 
   let bytes = 0;
   let taken = 0;
   for (const event of ordered) {
-    bytes += JSON.stringify(event).length;
+    bytes += utf8Bytes(JSON.stringify(event));
     if (bytes > limits.maxPageBytes && taken > 0) break;
     taken++;
   }
   return up ? events.slice(0, taken) : events.slice(events.length - taken);
+}
+
+function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 async function list(
@@ -137,7 +165,7 @@ async function list(
     { k: "actor", shard, to: encodeAddress(session), message },
     limits.commandMs,
   );
-  if (reply?.kind !== "value") return connection.frame(errorFrame("BUSY", frame.id, undefined, 500));
+  if (reply?.kind !== "value") return connection.frame(busy(frame.id, "the session cannot be reached now"));
   const { follows } = reply.value as SessionDescription;
   const convs = follows.map((item) => ({ ...item, visitor: frame.visitor }));
   connection.frame({ t: "list", id: frame.id, convs });
@@ -148,33 +176,36 @@ async function follow(
   by: Principal,
   frame: Extract<Request, { t: "follow" }>,
 ): Promise<void> {
+  const { id } = frame;
   const conv = conversationOf(frame.conv);
-  if (conv === undefined || !(await mayRead(connection.parts, by, conv))) {
-    return connection.frame(errorFrame("FORBIDDEN", frame.id));
+  if (conv === undefined) return connection.frame(errorFrame("FORBIDDEN", id));
+  if (!(await admitted(connection, by, conv, id))) return;
+  const { subscriptions, parts } = connection;
+  if (subscriptions.size >= limits.maxFollowed && subscriptions.get(conv) === undefined) {
+    return connection.frame(errorFrame("INVALID", id, "too many conversations are followed"));
   }
-  if (connection.followed >= limits.maxFollowed) {
-    return connection.frame(errorFrame("INVALID", frame.id, "too many conversations are followed"));
+  const subscription = subscriptions.begin(conv);
+  if (subscription === undefined) return;
+  const followed = await within(parts.clock, limits.commandMs, subscription.followed);
+  const beginning =
+    followed === true && !subscription.empty
+      ? await subscription.begin(undefined, frame.cursor, false)
+      : undefined;
+  if (!subscriptions.isCurrent(subscription)) {
+    return connection.frame(errorFrame("INVALID", id, "followed anew, or not any more"));
   }
-  connection.unsubscribe(conv);
-  const subscription = connection.subscribe(conv);
-  const followed = await subscription.followed;
-  if (followed === undefined) return;
-  if (followed.tail === undefined) {
-    connection.unsubscribe(conv);
-    return connection.frame(errorFrame("NOT_FOUND", frame.id));
+  if (beginning !== undefined) {
+    connection.frame({ t: "conv", id, ...beginning.frame, recovered: beginning.recovered });
+    return beginning.go();
   }
-  const {
-    frame: description,
-    recovered,
-    go,
-  } = await subscription.begin(followed, undefined, frame.cursor, false);
-  connection.frame({ t: "conv", id: frame.id, ...description, recovered });
-  go();
+  subscriptions.end(conv);
+  connection.frame(subscription.empty ? errorFrame("NOT_FOUND", id) : busy(id, logAway));
 }
 
 function typing(connection: ClientPort, by: Principal, text: string): void {
   const conv = conversationOf(text);
-  if (conv === undefined || !connection.follows(conv)) return;
+  if (conv === undefined || connection.subscriptions.get(conv) === undefined) return;
+  if (!connection.mayType(conv)) return;
   const address = conversationAddress(by.tenant, conv);
   connection.parts.send({
     k: "cast",

@@ -13,14 +13,23 @@ import { cursorAt, summaryOf, type Described } from "./summary.ts";
 /** What a subscription does through its connection. */
 export interface SubscriptionPort {
   readonly hub: Hub;
-  /** Writes a frame that counts; false when the connection takes no more now. */
-  deliver(conv: ConversationId, event: LogEvent, reader: Audience): boolean;
-  /** Writes a frame that may be dropped. */
-  ephemeral(frame: ServerFrame): void;
+  /** Whether deliveries are taken now; if not, `resume` is called when they are again. */
+  ready(): boolean;
+  /** Writes a delivery, encoded already; false when the connection takes no more now. */
+  deliver(text: string): boolean;
+  /** Writes a frame that may be dropped, encoded already. */
+  ephemeral(text: string): void;
   /** Writes any other frame. */
   frame(frame: ServerFrame): void;
   /** The device confirms nothing. */
   stuck(): void;
+}
+
+/** How a subscription begins: what to tell the client, and the start of the deliveries. */
+export interface Beginning {
+  readonly frame: Followed;
+  readonly recovered: Recovery;
+  readonly go: () => void;
 }
 
 /** Logs up to this length are delivered whole to a device that holds nothing of them. */
@@ -32,13 +41,18 @@ export class Subscription implements Listener {
   readonly log: string;
   readonly who: string;
   readonly reader: Audience;
-  /** Resolves with the log's end once the owner has answered; undefined when it was closed before. */
-  readonly followed: Promise<FollowedTail | undefined>;
+  /** Resolves once the owner has answered: true, or false when it was closed before. */
+  readonly followed: Promise<boolean>;
   readonly #port: SubscriptionPort;
   readonly #user: string;
-  #resolve: (tail: FollowedTail | undefined) => void = () => {};
+  #resolve: (followed: boolean) => void = () => {};
   #pump: Pump | undefined;
-  #latest: FollowedTail | undefined;
+  #answered = false;
+  #closed = false;
+  #tail: LogEvent | undefined;
+  #readRecord: string | undefined;
+  #described: Described | undefined;
+  #first: LogEvent | undefined;
 
   constructor(port: SubscriptionPort, conv: ConversationId, log: string, who: string, reader: Audience) {
     this.#port = port;
@@ -53,57 +67,59 @@ export class Subscription implements Listener {
     port.hub.follow(log, this);
   }
 
-  onFollowed(followed: FollowedTail): void {
-    this.#latest = followed;
-    this.#resolve(followed);
-    this.#pump?.kick(followed.tail);
+  /** Whether the log is known to be empty: there is no such conversation yet. */
+  get empty(): boolean {
+    return this.#answered && this.#tail === undefined;
+  }
+
+  onFollowed({ who, tail, readRecord }: FollowedTail): void {
+    const old = this.#tail;
+    const late = old !== undefined && tail?.epoch === old.epoch && tail.seq < old.seq;
+    if (!late) this.#tail = tail;
+    if (who === this.who) this.#readRecord = readRecord;
+    this.#answered = true;
+    this.#resolve(true);
+    this.#pump?.kick(tail);
   }
 
   onEvent(event: LogEvent): void {
-    if (this.#pump !== undefined) return this.#pump.offer(event);
-    const latest = this.#latest;
-    if (latest !== undefined && event.seq > (latest.tail?.seq ?? 0))
-      this.#latest = { ...latest, tail: event };
+    if (!this.#answered) return;
+    if (event.seq > (this.#tail?.seq ?? 0)) this.#tail = event;
+    this.#pump?.offer(event);
   }
 
-  onCast(frame: ServerFrame, audience: Audience): void {
-    if (audience === "staff" && this.reader !== "staff") return;
-    if (
+  onCast(frame: ServerFrame, audience: Audience, text: string): void {
+    if (this.#pump === undefined || (audience === "staff" && this.reader !== "staff")) return;
+    const own =
       frame.t === "typing" &&
       frame.user === this.#user &&
-      (frame.role === "visitor") === (this.reader === "all")
-    )
-      return;
-    this.#port.ephemeral(frame);
+      (frame.role === "visitor") === (this.reader === "all");
+    if (!own) this.#port.ephemeral(text);
   }
 
   /**
    * Decides where deliveries begin and describes the conversation; `go` starts them.
    * @param cursor what the device holds, if it said so
    * @param fromStart a conversation that has just begun: deliver all of it
+   * @returns undefined when the log cannot be read now
    */
   async begin(
-    followed: FollowedTail,
     described: Described | undefined,
     cursor: Cursor | undefined,
     fromStart: boolean,
-  ): Promise<{ frame: Followed; recovered: Recovery; go: () => void }> {
-    const tail = await this.#visibleTail(followed.tail);
-    const end = cursorAt(tail);
-    const beyond =
-      cursor !== undefined && (cursor[0] > end[0] || (cursor[0] === end[0] && cursor[1] !== end[1]));
-    const recovered: Recovery = beyond ? "reset" : true;
-    const whole = fromStart || end[0] <= wholeLogEvents;
-    const base: Cursor = cursor !== undefined && !beyond ? cursor : whole ? [0, 0] : end;
-    const first = described === undefined ? (await this.#port.hub.read(this.log, 0))?.events[0] : undefined;
+  ): Promise<Beginning | undefined> {
+    this.#described = described;
+    const { hub } = this.#port;
+    if (described === undefined) this.#first = (await hub.page(this.log, { after: 0 }, 1))?.events[0];
+    const tail = this.#tail;
+    const end = await this.#visibleEnd(tail);
+    if (end === undefined) return undefined;
+    const holds = cursor === undefined ? false : await this.#holds(cursor, end);
+    if (holds === undefined) return undefined;
+    const base = holds && cursor !== undefined ? cursor : fromStart ? start : baseOf(end);
     return {
-      frame: {
-        ...summaryOf(this.conv, described, first, followed.tail),
-        tail: end,
-        base,
-        ...this.#readState(followed, tail),
-      },
-      recovered,
+      frame: this.#describe(tail, end, base),
+      recovered: cursor !== undefined && !holds ? "reset" : true,
       go: () => this.#start(base),
     };
   }
@@ -118,6 +134,11 @@ export class Subscription implements Listener {
     this.#pump?.ack(seq);
   }
 
+  /** Deliveries are taken again. */
+  resume(): void {
+    this.#pump?.resume();
+  }
+
   /** Every few seconds. */
   sweep(): void {
     this.#pump?.sweep();
@@ -125,50 +146,68 @@ export class Subscription implements Listener {
 
   /** Stops everything. */
   close(): void {
+    this.#closed = true;
     this.#pump?.close();
-    this.#resolve(undefined);
+    this.#resolve(false);
     this.#port.hub.unfollow(this.log, this);
   }
 
   #start(base: Cursor): void {
+    if (this.#closed) return;
+    const { hub } = this.#port;
     const port: PumpPort = {
-      push: (event) => this.#port.deliver(this.conv, event, this.reader),
-      read: (after) => this.#port.hub.read(this.log, after),
-      reset: () => void this.#announceReset(),
+      ready: () => this.#port.ready(),
+      push: (event) => this.#port.deliver(hub.deliveries.text(this.conv, event, this.reader)),
+      read: (after) => hub.read(this.log, after),
+      reset: () => this.#reset(),
       giveUp: () => this.#port.stuck(),
     };
     this.#pump = new Pump(port, this.reader, base);
-    this.#pump.kick(this.#latest?.tail);
+    this.#pump.kick(this.#tail);
   }
 
-  /** The cursor did not match the log: the device forgets what it holds and gets everything anew. */
-  #announceReset(): void {
-    const tail = this.#latest?.tail;
-    this.#port.frame({
-      t: "conv",
-      recovered: "reset",
-      ...summaryOf(this.conv, undefined, undefined, tail),
-      tail:
-        this.reader === "staff" || tail === undefined || visibleTo(tail, this.reader)
-          ? cursorAt(tail)
-          : [tail.prevAll, 0],
-      base: [0, 0],
-      ...this.#readState(this.#latest, tail),
-    });
+  /** The cursor did not match the log: the device forgets what it holds and begins anew. */
+  async #reset(): Promise<Cursor | undefined> {
+    const tail = this.#tail;
+    const end = await this.#visibleEnd(tail);
+    if (end === undefined || this.#closed) return undefined;
+    const base = baseOf(end);
+    this.#port.frame({ t: "conv", recovered: "reset", ...this.#describe(tail, end, base) });
+    return base;
   }
 
-  #readState(
-    followed: FollowedTail | undefined,
-    tail: LogEvent | undefined,
-  ): { read: number; unread: number } {
-    return readState(followed?.readRecord, tail === undefined ? 0 : countFor(tail, this.reader));
+  #describe(tail: LogEvent | undefined, end: Cursor, base: Cursor): Followed {
+    const count = tail === undefined ? 0 : countFor(tail, this.reader);
+    return {
+      ...summaryOf(this.conv, this.#described, this.#first, tail),
+      tail: end,
+      base,
+      ...readState(this.#readRecord, count),
+    };
   }
 
-  /** The last event that this reader may see. */
-  async #visibleTail(tail: LogEvent | undefined): Promise<LogEvent | undefined> {
-    if (tail === undefined || visibleTo(tail, this.reader)) return tail;
-    if (tail.prevAll === 0) return undefined;
+  /** Whether the cursor stands in the log. What is not beyond its end is left to the pump, which reads there anyway. */
+  async #holds(cursor: Cursor, end: Cursor): Promise<boolean | undefined> {
+    const [seq, epoch] = cursor;
+    if (seq < end[0] || (seq === end[0] && epoch === end[1])) return true;
+    // The answer about the end may have been late: only the log itself takes a position back.
+    const page = await this.#port.hub.page(this.log, { after: seq - 1 }, 1);
+    if (page === undefined) return undefined;
+    const [found] = page.events;
+    return found?.seq === seq && found.epoch === epoch && visibleTo(found, this.reader);
+  }
+
+  /** The last event that this reader may see; undefined when it cannot be read. */
+  async #visibleEnd(tail: LogEvent | undefined): Promise<Cursor | undefined> {
+    if (tail === undefined || visibleTo(tail, this.reader)) return cursorAt(tail);
+    if (tail.prevAll === 0) return start;
     const page = await this.#port.hub.page(this.log, { before: tail.prevAll + 1 }, 1);
-    return page?.events.at(-1);
+    return page === undefined ? undefined : cursorAt(page.events.at(-1));
   }
+}
+
+const start: Cursor = [0, 0];
+
+function baseOf(end: Cursor): Cursor {
+  return end[0] <= wholeLogEvents ? start : end;
 }

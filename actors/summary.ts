@@ -21,7 +21,7 @@ export function summaryOf(
   return {
     conv,
     kind: visitor === undefined ? "group" : "support",
-    open: described?.open ?? !ended,
+    open: !ended && (described?.open ?? true),
     openedAt: described?.openedAt ?? first?.ts ?? 0,
     ...(visitor === undefined ? {} : { visitor }),
     ...(channel === undefined ? {} : { channel }),

@@ -38,17 +38,10 @@ export class Welcome {
     this.#cursors = cursors;
   }
 
-  /** Follows and waits; false when an owner did not answer in time. */
+  /** Follows and waits; false when an owner or the store did not answer in time. */
   async gather(): Promise<boolean> {
-    const wanted = new Set<ConversationId>(this.#description.follows.map(({ conv }) => conv));
-    for (const conv of Object.keys(this.#cursors)) {
-      if (!isConversationId(conv) || wanted.has(conv)) continue;
-      if (await mayRead(this.#connection.parts, this.#principal, conv)) wanted.add(conv);
-      else this.#recovered[conv] = "left";
-    }
-    const all = [...wanted].slice(0, limits.maxFollowed).map((conv) => this.#follow(conv));
-    const done = await within(this.#connection.parts.clock, limits.commandMs, Promise.all(all));
-    return done?.every(Boolean) ?? false;
+    const done = await within(this.#connection.parts.clock, limits.commandMs, this.#gather());
+    return done ?? false;
   }
 
   /** Tells the client and starts the deliveries. */
@@ -76,16 +69,34 @@ export class Welcome {
     for (const start of this.#starts) start();
   }
 
+  /** What the session names comes first; of the cursors those are honoured that fit beside it. */
+  async #gather(): Promise<boolean> {
+    const named = this.#description.follows.map(({ conv }) => conv);
+    const known = new Set<string>(named);
+    const held = Object.keys(this.#cursors)
+      .filter((conv): conv is ConversationId => isConversationId(conv) && !known.has(conv))
+      .slice(0, limits.maxFollowed);
+    const { parts } = this.#connection;
+    const may = await Promise.all(held.map((conv) => mayRead(parts, this.#principal, conv)));
+    if (may.includes(undefined)) return false;
+    held.forEach((conv, i) => {
+      if (may[i] !== true) this.#recovered[conv] = "left";
+    });
+    const wanted = [...named, ...held.filter((_, i) => may[i])].slice(0, limits.maxFollowed);
+    const done = await Promise.all(wanted.map((conv) => this.#follow(conv)));
+    return done.every(Boolean);
+  }
+
   async #follow(conv: ConversationId): Promise<boolean> {
-    const subscription = this.#connection.subscribe(conv);
-    const followed = await subscription.followed;
-    if (followed === undefined) return false;
+    const subscription = this.#connection.subscriptions.begin(conv);
+    if (subscription === undefined || !(await subscription.followed)) return false;
     const described = this.#description.follows.find((item) => item.conv === conv);
     const cursor = this.#cursors[conv];
-    const { frame, recovered, go } = await subscription.begin(followed, described, cursor, false);
-    this.#followed.push(frame);
-    if (cursor !== undefined) this.#recovered[conv] = recovered;
-    this.#starts.push(go);
+    const beginning = await subscription.begin(described, cursor, false);
+    if (beginning === undefined) return false;
+    this.#followed.push(beginning.frame);
+    if (cursor !== undefined) this.#recovered[conv] = beginning.recovered;
+    this.#starts.push(beginning.go);
     return true;
   }
 }

@@ -64,7 +64,7 @@ export interface UsherNode {
   readonly runtime: Runtime;
   /** Takes a client's socket. */
   open(socket: Socket): ConnectionInput;
-  /** Whether new connections are accepted. */
+  /** Whether new connections are accepted: from when it was ready first until it drains, or alone lacks NATS. */
   accepting(): boolean;
   /** Whether it can serve: lease, table, own shards, store. */
   ready(): boolean;
@@ -179,6 +179,12 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
   host.start();
   let draining = false;
   let alone = false;
+  let served = false;
+  const ready = (): boolean => !draining && placement.ready() && store.connected() && transport.connected();
+  const accepting = (): boolean => {
+    served ||= ready();
+    return served && !draining && !alone;
+  };
   const stopWatching = watchIsolation({
     clock,
     log,
@@ -194,8 +200,8 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
     placement,
     runtime: host,
     open: (socket) => connections.open(socket),
-    accepting: () => !draining && !alone,
-    ready: () => !draining && placement.ready() && store.connected() && transport.connected(),
+    accepting,
+    ready,
     trouble() {
       if (draining) return "draining";
       if (!store.connected()) return "the store is away";
@@ -279,13 +285,13 @@ async function isMember(
   tenant: TenantId,
   conv: ConversationId,
   who: string,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const address = conversationAddress(tenant, conv);
   const query = { shard: shardOf(address, ports.shards), set: encodeAddress(address), member: who };
   try {
     return (await ports.store.isMember([query]))[0] ?? false;
   } catch (error) {
     ports.log.warn("membership could not be read", { error: messageOf(error) });
-    return false;
+    return undefined;
   }
 }

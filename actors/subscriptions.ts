@@ -1,0 +1,139 @@
+/**
+ * What one connection follows. Role: begins, ends and replaces the following of conversations, by the session's word and
+ * by the client's. Boundary: entitlement is decided before. Invariants: at most one subscription per conversation speaks
+ * to the client (MonotonicDelivery); one that was replaced or ended says nothing more, whatever it still waits for; a
+ * connection that is gone follows nothing.
+ */
+import { closeCodes } from "../protocol/codes.ts";
+import type { Audience } from "../protocol/events.ts";
+import type { ServerFrame } from "../protocol/frames.ts";
+import { isStaff, visitorOf, type ConversationId } from "../protocol/ids.ts";
+import { sleep } from "../base/clock.ts";
+import { conversationAddress, encodeAddress, sessionId } from "./address.ts";
+import type { ConnectionParts } from "./client-port.ts";
+import type { Principal, SessionDescription } from "./messages.ts";
+import { Subscription, type SubscriptionPort } from "./subscription.ts";
+
+/** What subscriptions need of their connection. */
+export interface SubscriptionsPort {
+  readonly parts: ConnectionParts;
+  /** Whose connection it is. */
+  who(): Principal;
+  /** Whether it is still there. */
+  open(): boolean;
+  /** Whether deliveries are taken now. */
+  ready(): boolean;
+  /** Writes a delivery; false when no more is taken now. */
+  deliver(text: string): boolean;
+  ephemeral(text: string): void;
+  frame(frame: ServerFrame): void;
+  close(code: number, reason: string): void;
+}
+
+const enterAgainMs = 1000;
+
+/** The subscriptions of one connection. */
+export class Subscriptions {
+  readonly #port: SubscriptionsPort;
+  readonly #byConv = new Map<string, Subscription>();
+  readonly #forSubscription: SubscriptionPort;
+
+  constructor(port: SubscriptionsPort) {
+    this.#port = port;
+    this.#forSubscription = {
+      hub: port.parts.hub,
+      ready: () => port.ready(),
+      deliver: (text) => port.deliver(text),
+      ephemeral: (text) => port.ephemeral(text),
+      frame: (frame) => port.frame(frame),
+      stuck: () => port.close(closeCodes.gap, "deliveries stay unconfirmed"),
+    };
+  }
+
+  /** How many conversations are followed. */
+  get size(): number {
+    return this.#byConv.size;
+  }
+
+  /** The subscription of a conversation. */
+  get(conv: string): Subscription | undefined {
+    return this.#byConv.get(conv);
+  }
+
+  /** Begins to follow, in the place of an earlier subscription; undefined when the connection is gone. */
+  begin(conv: ConversationId): Subscription | undefined {
+    this.end(conv);
+    if (!this.#port.open()) return undefined;
+    const { tenant, role, user } = this.#port.who();
+    const log = encodeAddress(conversationAddress(tenant, conv));
+    const reader: Audience = isStaff(role) ? "staff" : "all";
+    const subscription = new Subscription(this.#forSubscription, conv, log, sessionId(role, user), reader);
+    this.#byConv.set(conv, subscription);
+    return subscription;
+  }
+
+  /** Whether this one was neither ended nor replaced. */
+  isCurrent(subscription: Subscription): boolean {
+    return this.#byConv.get(subscription.conv) === subscription;
+  }
+
+  /** Follows a conversation no more; false when it was not followed. */
+  end(conv: string): boolean {
+    this.#byConv.get(conv)?.close();
+    return this.#byConv.delete(conv);
+  }
+
+  /** The session begins to follow a conversation that has just begun. */
+  async enter(conv: ConversationId): Promise<void> {
+    if (this.#byConv.has(conv)) return;
+    const subscription = this.begin(conv);
+    if (subscription === undefined) return;
+    while (await subscription.followed) {
+      const beginning = await subscription.begin(undefined, undefined, true);
+      if (!this.isCurrent(subscription)) return;
+      if (beginning !== undefined) {
+        this.#port.frame({ t: "conv", ...beginning.frame, recovered: beginning.recovered });
+        return beginning.go();
+      }
+      await sleep(this.#port.parts.clock, enterAgainMs);
+    }
+  }
+
+  /** The session follows a conversation no more. */
+  exit(conv: string): void {
+    if (this.end(conv)) this.#port.frame({ t: "left", conv });
+  }
+
+  /** After the session was away: what it said meanwhile went to nobody. */
+  async catchUp({ follows }: SessionDescription): Promise<void> {
+    for (const { conv, open } of follows) if (open) void this.enter(conv);
+    const named = new Set<string>(follows.map(({ conv }) => conv));
+    const { tenant, role, user } = this.#port.who();
+    for (const { conv } of [...this.#byConv.values()]) {
+      if (named.has(conv) || visitorOf(conv) !== undefined) continue;
+      const member = await this.#port.parts.isMember(tenant, conv, sessionId(role, user));
+      if (member === false) this.exit(conv);
+    }
+  }
+
+  /** The device holds these conversations up to these numbers. */
+  ack(acks: Readonly<Record<string, number>>): void {
+    for (const [conv, seq] of Object.entries(acks)) this.#byConv.get(conv)?.ack(seq);
+  }
+
+  /** Deliveries are taken again. */
+  resume(): void {
+    for (const subscription of this.#byConv.values()) subscription.resume();
+  }
+
+  /** Every few seconds: looks after what stays unconfirmed. */
+  sweep(): void {
+    for (const subscription of this.#byConv.values()) subscription.sweep();
+  }
+
+  /** Ends all. */
+  close(): void {
+    for (const subscription of this.#byConv.values()) subscription.close();
+    this.#byConv.clear();
+  }
+}
