@@ -3,48 +3,63 @@
  * to each peer, keeps a short ring to send again, repeats the count every second, and on the other side delivers each
  * batch once and in order. Boundary: knows no actor and keeps nothing durable; when a loss is beyond the ring it says
  * so (`onGap`) and goes on, and those above ask again for what they need.
- * Invariants: per pair of runs, batches reach the handler in rising number, each at most once; a loss is never silent.
+ * Invariants: per life of a link, batches reach the handler in rising number, each at most once; a loss is never silent,
+ * whatever its cause: the transport, a full link, a link that was given up and began anew.
  */
 import type { Clock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { Transport } from "../../transport/transport.ts";
 import type { NodeEnvelope } from "./envelope.ts";
 
-/** What travels: a numbered batch, the count so far, a request to repeat, or the word that a repeat is impossible. */
+/**
+ * What travels: a numbered batch, a piece of one large envelope in the place of a batch, the count so far, a request to
+ * repeat, or the word that a repeat is impossible.
+ */
 interface Wire {
   readonly from: string;
   readonly fi: string;
   readonly ti: string;
+  /** The life of the link from `from`: a later one begins at 1 again. */
+  readonly l: number;
   /** Number of this batch; for a count: of the last batch sent. */
   readonly n: number;
   readonly e?: readonly NodeEnvelope[];
-  /** Please repeat from this number on. */
+  /** Piece number `i` of `of`, starting with 0. */
+  readonly piece?: { readonly i: number; readonly of: number; readonly text: string };
+  /** Please repeat from this number on, in the life `life` of your link. */
   readonly again?: number;
+  readonly life?: number;
   /** Everything up to this number is not to be had any more. */
   readonly gone?: number;
 }
 
 interface Outgoing {
   readonly run: NodeRun;
+  readonly life: number;
   readonly waiting: string[];
   waitingBytes: number;
   sent: number;
-  readonly ring: { readonly n: number; readonly payload: string }[];
+  ring: { readonly n: number; readonly payload: string }[];
   ringBytes: number;
+  /** Something was refused since the last flush: the peer must hear of a loss. */
+  refused: boolean;
 }
 
 interface Incoming {
   readonly run: NodeRun;
+  readonly life: number;
   expected: number;
-  readonly early: Map<number, readonly NodeEnvelope[]>;
+  readonly early: Map<number, Wire>;
+  readonly pieces: string[];
   asked: number;
 }
 
 /** Called for what arrives, and for what is known to be lost. */
 export interface LinkHandler {
-  onEnvelopes(from: NodeRun, envelopes: readonly NodeEnvelope[]): void;
+  onEnvelope(from: NodeRun, envelope: NodeEnvelope): void;
   onGap(from: NodeRun): void;
 }
 
@@ -59,6 +74,8 @@ export interface LinkParts {
   readonly handler: LinkHandler;
 }
 
+/** Room for what stands around the envelopes in a payload. */
+const headBytes = 512;
 const ringBatches = 256;
 const ringMaxBytes = 2 * 1024 * 1024;
 const waitingMaxBytes = 8 * 1024 * 1024;
@@ -71,6 +88,8 @@ export class Links {
   readonly #parts: LinkParts;
   readonly #out = new Map<string, Outgoing>();
   readonly #in = new Map<string, Incoming>();
+  /** The last life of each link that was given up. */
+  readonly #ended = new Map<string, { readonly run: NodeRun; readonly life: number }>();
   readonly #dirty = new Set<Outgoing>();
   readonly #dropped;
   readonly #gaps;
@@ -103,14 +122,19 @@ export class Links {
   reset(): void {
     this.#out.clear();
     this.#in.clear();
+    this.#ended.clear();
     this.#dirty.clear();
   }
 
-  /** Queues one envelope; all that is queued in one turn goes as one batch. False when the link is full. */
+  /**
+   * Queues one envelope; all that is queued in one turn goes as one batch. False when the link is full: then it is lost,
+   * and so that the loss is not silent the peer hears of a gap, except for an ask, whose asker is told.
+   */
   send(to: NodeRun, envelope: NodeEnvelope): boolean {
     const link = this.#outgoing(to);
     if (link.waitingBytes > waitingMaxBytes) {
       this.#dropped.add();
+      if (envelope.k !== "ask") link.refused = true;
       return false;
     }
     const text = JSON.stringify(envelope);
@@ -131,49 +155,84 @@ export class Links {
     this.#dirty.clear();
   }
 
-  /** Forgets the runs for which the test is false: they are gone for good. */
-  retain(alive: (run: NodeRun) => boolean): void {
-    for (const [key, link] of this.#out) if (!alive(link.run)) this.#out.delete(key);
-    for (const [key, link] of this.#in) if (!alive(link.run)) this.#in.delete(key);
+  /**
+   * Gives links up: towards runs that are away for long, and from runs that can never come back. What is known of a run
+   * that may come back stays, or it would be believed twice.
+   */
+  retain(alive: (run: NodeRun) => boolean, replaced: (run: NodeRun) => boolean): void {
+    for (const [key, link] of this.#out) {
+      if (alive(link.run)) continue;
+      this.#out.delete(key);
+      this.#ended.set(key, { run: link.run, life: link.life });
+    }
+    for (const [key, link] of this.#ended) if (replaced(link.run)) this.#ended.delete(key);
+    for (const [key, link] of this.#in) if (replaced(link.run)) this.#in.delete(key);
   }
 
   #outgoing(to: NodeRun): Outgoing {
     const key = `${to.node}/${to.incarnation}`;
     let link = this.#out.get(key);
     if (link === undefined) {
-      link = { run: to, waiting: [], waitingBytes: 0, sent: 0, ring: [], ringBytes: 0 };
+      const life = (this.#ended.get(key)?.life ?? 0) + 1;
+      link = { run: to, life, waiting: [], waitingBytes: 0, sent: 0, ring: [], ringBytes: 0, refused: false };
       this.#out.set(key, link);
     }
     return link;
   }
 
   #flushLink(link: Outgoing): void {
-    const max = this.#parts.transport.maxPayloadBytes / 3;
-    let start = 0;
-    while (start < link.waiting.length) {
-      let end = start;
-      let size = 0;
-      while (end < link.waiting.length && (end === start || size + (link.waiting[end]?.length ?? 0) < max)) {
-        size += link.waiting[end]?.length ?? 0;
-        end++;
+    // A character of JSON takes at most three bytes.
+    const max = Math.floor((this.#parts.transport.maxPayloadBytes - headBytes) / 3);
+    let batch: string[] = [];
+    let size = 0;
+    const send = (): void => {
+      if (batch.length > 0) this.#transmit(link, `"e":[${batch.join(",")}]`);
+      batch = [];
+      size = 0;
+    };
+    for (const text of link.waiting) {
+      if (size + text.length + 1 > max) send();
+      if (text.length + 1 > max) this.#transmitPieces(link, text, max);
+      else {
+        batch.push(text);
+        size += text.length + 1;
       }
-      link.sent++;
-      const payload = `${this.#head(link, link.sent)},"e":[${link.waiting.slice(start, end).join(",")}]}`;
-      link.ring.push({ n: link.sent, payload });
-      link.ringBytes += payload.length;
-      this.#parts.transport.send(link.run.node, payload);
-      start = end;
     }
+    send();
     link.waiting.length = 0;
     link.waitingBytes = 0;
     while (link.ring.length > ringBatches || (link.ringBytes > ringMaxBytes && link.ring.length > 1)) {
       link.ringBytes -= link.ring.shift()?.payload.length ?? 0;
     }
+    if (link.refused) {
+      link.refused = false;
+      link.sent++;
+      link.ring = [];
+      link.ringBytes = 0;
+    }
   }
 
-  #head(link: { readonly run: NodeRun }, n: number): string {
+  #transmit(link: Outgoing, content: string): void {
+    link.sent++;
+    const payload = `${this.#head(link, link.sent)},${content}}`;
+    link.ring.push({ n: link.sent, payload });
+    link.ringBytes += payload.length;
+    this.#parts.transport.send(link.run.node, payload);
+  }
+
+  /** An envelope that no payload can hold; the other side joins the pieces. */
+  #transmitPieces(link: Outgoing, text: string, max: number): void {
+    const of = Math.ceil(text.length / max);
+    for (let i = 0; i < of; i++) {
+      const piece = { i, of, text: text.slice(i * max, (i + 1) * max) };
+      this.#transmit(link, `"piece":${JSON.stringify(piece)}`);
+    }
+  }
+
+  #head(link: Outgoing | Incoming, n: number): string {
     const { node, incarnation } = this.#parts.self();
-    return `{"from":${JSON.stringify(node)},"fi":"${incarnation}","ti":"${link.run.incarnation}","n":${n}`;
+    const { run, life } = link;
+    return `{"from":${JSON.stringify(node)},"fi":"${incarnation}","ti":"${run.incarnation}","l":${life},"n":${n}`;
   }
 
   /** Repeats the counts, so that a lost last batch is noticed as well. */
@@ -185,44 +244,82 @@ export class Links {
 
   /** Takes what the transport brought for this node. */
   take(payload: string): void {
-    const wire = JSON.parse(payload) as Wire;
-    if (wire.ti !== this.#parts.self().incarnation) return;
+    const wire = this.#parse(payload);
+    if (wire?.ti !== this.#parts.self().incarnation) return;
     const run: NodeRun = { node: wire.from, incarnation: wire.fi };
-    if (wire.again !== undefined) return this.#repeat(run, wire.again);
-    const link = this.#incoming(run);
+    if (wire.again !== undefined) return this.#repeat(run, wire.again, wire.life ?? 0);
+    const link = this.#incoming(run, wire.l);
+    if (link === undefined) return;
     if (wire.gone !== undefined) return this.#giveUp(link, wire.gone);
-    if (wire.e === undefined) {
+    if (wire.e === undefined && wire.piece === undefined) {
       if (wire.n >= link.expected) this.#askAgain(link);
       return;
     }
     if (wire.n < link.expected) return;
     if (wire.n > link.expected) {
-      if (link.early.size < earlyBatches) link.early.set(wire.n, wire.e);
+      if (link.early.size < earlyBatches) link.early.set(wire.n, wire);
       this.#askAgain(link);
       return;
     }
     link.expected++;
-    this.#parts.handler.onEnvelopes(run, wire.e);
+    this.#deliver(link, wire);
     this.#takeEarly(link);
   }
 
-  #incoming(run: NodeRun): Incoming {
-    const key = `${run.node}/${run.incarnation}`;
-    let link = this.#in.get(key);
-    if (link === undefined) {
-      link = { run, expected: 1, early: new Map(), asked: -Infinity };
-      this.#in.set(key, link);
+  #parse(payload: string): Wire | undefined {
+    try {
+      return JSON.parse(payload) as Wire;
+    } catch {
+      this.#parts.log.warn("a payload is not readable", { bytes: payload.length });
+      return undefined;
     }
+  }
+
+  /** The link on which this life of the peer's arrives; undefined for a life that is over. */
+  #incoming(run: NodeRun, life: number): Incoming | undefined {
+    const key = `${run.node}/${run.incarnation}`;
+    const known = this.#in.get(key);
+    if (known !== undefined && known.life >= life) return known.life === life ? known : undefined;
+    const link: Incoming = { run, life, expected: 1, early: new Map(), pieces: [], asked: -Infinity };
+    this.#in.set(key, link);
+    // Whatever an earlier life carried, seen here or not, may be lost.
+    if (life > 1) this.#gap(link);
     return link;
+  }
+
+  #deliver(link: Incoming, { e, piece }: Wire): void {
+    if (piece === undefined) {
+      link.pieces.length = 0;
+      for (const envelope of e ?? []) this.#hand(link.run, envelope);
+      return;
+    }
+    // After a gap the rest of an envelope whose beginning was lost arrives, and stays too short.
+    if (piece.i === 0) link.pieces.length = 0;
+    link.pieces.push(piece.text);
+    if (link.pieces.length < piece.of) return;
+    this.#hand(link.run, JSON.parse(link.pieces.splice(0).join("")) as NodeEnvelope);
+  }
+
+  /** What one envelope breaks must not take the next ones along. */
+  #hand(from: NodeRun, envelope: NodeEnvelope): void {
+    try {
+      this.#parts.handler.onEnvelope(from, envelope);
+    } catch (error) {
+      this.#parts.log.error("an envelope could not be handled", {
+        peer: from.node,
+        kind: envelope.k,
+        error: messageOf(error),
+      });
+    }
   }
 
   #takeEarly(link: Incoming): void {
     for (;;) {
-      const envelopes = link.early.get(link.expected);
-      if (envelopes === undefined) return;
+      const wire = link.early.get(link.expected);
+      if (wire === undefined) return;
       link.early.delete(link.expected);
       link.expected++;
-      this.#parts.handler.onEnvelopes(link.run, envelopes);
+      this.#deliver(link, wire);
     }
   }
 
@@ -230,11 +327,19 @@ export class Links {
     const now = this.#parts.clock.now();
     if (now - link.asked < askAgainMs) return;
     link.asked = now;
-    this.#parts.transport.send(link.run.node, `${this.#head(link, 0)},"again":${link.expected}}`);
+    this.#parts.transport.send(
+      link.run.node,
+      `${this.#head(link, 0)},"again":${link.expected},"life":${link.life}}`,
+    );
   }
 
-  #repeat(run: NodeRun, from: number): void {
+  #repeat(run: NodeRun, from: number, life: number): void {
     const link = this.#outgoing(run);
+    if (link.life !== life) {
+      // The peer waits for a link that was given up meanwhile: the count tells it that another has begun.
+      this.#parts.transport.send(run.node, `${this.#head(link, link.sent)}}`);
+      return;
+    }
     const first = link.ring[0]?.n ?? link.sent + 1;
     if (from < first) this.#parts.transport.send(run.node, `${this.#head(link, 0)},"gone":${first - 1}}`);
     for (const { n, payload } of link.ring) {
@@ -246,15 +351,16 @@ export class Links {
 
   #giveUp(link: Incoming, through: number): void {
     if (through < link.expected) return;
-    this.#gaps.add();
-    this.#parts.log.warn("link lost envelopes for good", {
-      peer: link.run.node,
-      from: link.expected,
-      through,
-    });
     link.expected = through + 1;
+    link.pieces.length = 0;
     for (const n of link.early.keys()) if (n <= through) link.early.delete(n);
-    this.#parts.handler.onGap(link.run);
+    this.#gap(link);
     this.#takeEarly(link);
+  }
+
+  #gap({ run, expected }: Incoming): void {
+    this.#gaps.add();
+    this.#parts.log.warn("link lost envelopes for good", { peer: run.node, before: expected });
+    this.#parts.handler.onGap(run);
   }
 }

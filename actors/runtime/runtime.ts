@@ -92,7 +92,7 @@ export class Runtime implements Hosting {
       metrics,
       self: () => routing.self,
       handler: {
-        onEnvelopes: (from, envelopes) => envelopes.forEach((envelope) => this.#take(from, envelope)),
+        onEnvelope: (from, envelope) => this.#take(from, envelope),
         onGap: (from) => {
           this.#links.send(from, { k: "renew" });
           this.#renew(from);
@@ -265,7 +265,7 @@ export class Runtime implements Hosting {
   #retain(): void {
     const alive = (run: NodeRun): boolean => this.#runs.alive(run);
     for (const host of this.#shards.hosts.values()) host.retain(alive);
-    this.#links.retain((run) => !this.#runs.replaced(run));
+    this.#links.retain(alive, (run) => this.#runs.replaced(run));
   }
 
   #isSelf(run: NodeRun): boolean {
