@@ -1,0 +1,77 @@
+/** `npm run bench`: measures Usher beside its peers, everything on loopback, and ends all of it on Ctrl-C. */
+import { OptionError, readOptions, type Options } from "./options.ts";
+import { reportOf, tableOf } from "./report.ts";
+import { alternate, type Stops } from "./runs/alternate.ts";
+import type { Bench } from "./runs/bench.ts";
+import { fanout } from "./runs/fanout.ts";
+import { memory } from "./runs/memory.ts";
+import { latency, pairs } from "./runs/pairs.ts";
+import { storm } from "./runs/storm.ts";
+
+const benches: readonly Bench[] = [pairs, latency, memory, storm, fanout];
+
+function help(): string {
+  const width = Math.max(...benches.map(({ name }) => name.length));
+  const lines = benches.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`);
+  return `usage: npm run -s bench -- NAME [--json] [--rounds N] [--seconds N] ...
+
+${lines.join("\n")}
+
+  --json          one line of JSON at the end
+  --rounds N      rounds of each system, alternating (3)
+  --seconds N     measured window (8)
+  --size N        pairs, members, clients or sessions
+  --window N      messages open at a time, per side or speaker
+  --rate N        messages offered per second (latency: 4000)
+  --bytes N       text of a message (100)
+  --nodes N       node processes (3)
+  --generators N  load generator processes (1; pairs and latency)
+  --only A,B      only these systems: usher, socketio-streams, socketio-pubsub, ceiling
+
+Needs nats-server and redis-server; the peers' packages come with \`npm install --prefix bench\`.
+`;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) return void process.stdout.write(help());
+  const bench = benches.find(({ name }) => name === options.bench);
+  if (bench === undefined) throw new OptionError(`there is no bench ${options.bench}; --help lists them`);
+  const stops: Stops = [];
+  endOnSignals(stops);
+  await run(bench, options, stops);
+}
+
+async function run(bench: Bench, options: Options, stops: Stops): Promise<void> {
+  const rounds = await alternate(bench, options, stops, say);
+  const report = reportOf(bench, rounds);
+  process.stdout.write(`${tableOf(report, rounds)}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  if (report.lost + report.duplicated + report.disordered > 0) process.exitCode = 1;
+}
+
+function endOnSignals(stops: Stops): void {
+  let ending = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (ending) return;
+      ending = true;
+      say("ends everything");
+      const ends = stops.splice(0).toReversed();
+      void ends
+        .reduce((before, stop) => before.then(stop, stop), Promise.resolve())
+        .finally(() => process.exit(130));
+    });
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+main().catch((error: unknown) => {
+  const text =
+    error instanceof OptionError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+});

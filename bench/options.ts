@@ -1,0 +1,85 @@
+import { parseArgs } from "node:util";
+
+/** What was asked for on the command line. */
+export interface Options {
+  readonly bench: string;
+  readonly json: boolean;
+  readonly rounds: number;
+  /** Length of the measured window; 0: as the bench likes it. */
+  readonly seconds: number;
+  /** Pairs, members, clients or sessions; 0: as the bench likes it. */
+  readonly size: number;
+  readonly window: number;
+  /** Messages offered per second where the bench offers a rate. */
+  readonly rate: number;
+  readonly bytes: number;
+  readonly nodes: number;
+  readonly generators: number;
+  /** Names of the systems; empty: all that the bench knows. */
+  readonly only: readonly string[];
+  readonly profile: string;
+}
+
+/** An option that cannot be used; the message is one line. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+}
+
+/** Reads the command line. @throws OptionError; undefined: help is wanted */
+export function readOptions(args: readonly string[]): Options | undefined {
+  const { values, positionals } = parse(args);
+  const [bench] = positionals;
+  if (values["help"] === true || bench === undefined) return undefined;
+  const number = (name: string, fallback: number): number => {
+    const text = values[name];
+    const value = text === undefined ? fallback : Number(text);
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw new OptionError(`--${name} takes a number, not ${String(text)}`);
+  };
+  const only = values["only"];
+  const profile = values["profile"];
+  return {
+    bench,
+    json: values["json"] === true,
+    rounds: number("rounds", 3),
+    seconds: number("seconds", 0),
+    size: number("size", 0),
+    window: number("window", 0),
+    rate: number("rate", 4000),
+    bytes: number("bytes", 100),
+    nodes: number("nodes", 3),
+    generators: Math.max(1, number("generators", 1)),
+    only: typeof only === "string" ? only.split(",") : [],
+    profile: typeof profile === "string" ? profile : "",
+  };
+}
+
+function parse(args: readonly string[]): {
+  values: Record<string, string | boolean | undefined>;
+  positionals: string[];
+} {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        help: { ...flag, short: "h" },
+        json: flag,
+        rounds: text,
+        seconds: text,
+        size: text,
+        window: text,
+        rate: text,
+        bytes: text,
+        nodes: text,
+        generators: text,
+        only: text,
+        profile: text,
+      },
+    });
+  } catch (error) {
+    throw new OptionError(error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error));
+  }
+}
