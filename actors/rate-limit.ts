@@ -22,9 +22,4 @@ export class RateLimit {
     }
     return Math.ceil((1 - this.#tokens) / this.#perMs);
   }
-
-  /** Milliseconds until `count` tokens have come in. */
-  waitFor(count: number): number {
-    return Math.ceil(count / this.#perMs);
-  }
 }

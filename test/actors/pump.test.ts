@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Pump, type PumpPort } from "../../actors/pump.ts";
 import { prevFor, visibleTo, type Audience, type LogEvent } from "../../protocol/events.ts";

@@ -1,0 +1,469 @@
+import { describe, expect, it } from "vitest";
+import type { AskReply, ShardEnvelope } from "../../actors/runtime/envelope.ts";
+import { closeCodes } from "../../protocol/codes.ts";
+import type { ConversationId } from "../../protocol/ids.ts";
+import { limits } from "../../protocol/limits.ts";
+import { edgeWorld, logOf, shardOfConversation, type EdgeWorld } from "./edge-world.ts";
+
+const conv = "s.ann.1" as ConversationId;
+const group = "g.team";
+const described = { conv, kind: "support", open: true, openedAt: 5 } as const;
+
+/** Holds the answers of one kind of ask until they are let out. */
+function holding(world: EdgeWorld, kind: ShardEnvelope["k"]): (reply: AskReply | undefined) => Promise<void> {
+  const waiting: ((reply: AskReply | undefined) => void)[] = [];
+  world.answer = (envelope) =>
+    envelope.k === kind ? new Promise((resolve) => waiting.push(resolve)) : undefined;
+  return async (reply) => {
+    for (const resolve of waiting.splice(0)) resolve(reply);
+    await world.settle();
+  };
+}
+
+function tails(world: EdgeWorld, of = conv): AskReply {
+  return { kind: "tails", tails: [{ to: logOf(of), who: "v.ann", tail: world.log(of).end }] };
+}
+
+describe("connection: auth", () => {
+  it("speaks first and welcomes with what the session names", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const client = await world.attached();
+    expect(client.frames.map(({ t }) => t)).toEqual(["hello", "welcome", "deliver"]);
+    expect(client.of("welcome")[0]).toMatchObject({ user: "ann", role: "visitor", more: false });
+  });
+
+  it("closes when auth comes twice, also while it authenticates", async () => {
+    const world = edgeWorld();
+    const client = world.client();
+    const auth = { t: "auth", token: "visitor.ann", device: "d", attempt: 1 };
+    client.input.receive(JSON.stringify(auth));
+    await client.say(auth);
+    expect(client.closes).toEqual([closeCodes.badFrame]);
+    await world.time.advance(20_000);
+    expect([world.gateway.size, world.hub.sizes.followed]).toEqual([0, 0]);
+  });
+
+  it("closes with 4002 for a bad token, an expired one, and ids that no one has", async () => {
+    for (const token of ["bad.x", "visitor.ann.0", "robot.ann", "visitor.a b", "visitor.ann.1000.Demo/x"]) {
+      const world = edgeWorld();
+      const client = await world.attached(token);
+      expect(client.closes).toEqual([closeCodes.badToken]);
+      expect(world.asked).toEqual([]);
+    }
+  });
+
+  it("costs no admission for a token that is not valid", async () => {
+    const world = edgeWorld();
+    world.waitMs = 700;
+    const bad = await world.attached("bad.x");
+    const good = await world.attached();
+    expect(bad.closes).toEqual([closeCodes.badToken]);
+    expect(good.of("err")[0]).toMatchObject({ code: "BUSY", waitMs: 700 });
+    expect(good.closes).toEqual([closeCodes.overload]);
+  });
+
+  it("closes with 4105 when nothing comes, and with 4102 when nothing comes any more", async () => {
+    const world = edgeWorld();
+    const silent = world.client();
+    const quiet = await world.attached();
+    await world.time.advance(limits.authMs + 2000);
+    expect(silent.closes).toEqual([closeCodes.authTimeout]);
+    expect(quiet.closes).toEqual([]);
+    await world.time.advance(3 * limits.heartbeatMs);
+    expect(quiet.closes).toEqual([closeCodes.missedHeartbeat]);
+    expect(world.gateway.size).toBe(0);
+  });
+
+  it("says BUSY and closes with 4104 when the session or a log cannot be reached", async () => {
+    const away = edgeWorld();
+    away.answer = () => Promise.resolve(undefined);
+    const first = await away.attached();
+    expect(first.closes).toEqual([closeCodes.unavailable]);
+    const mute = edgeWorld();
+    mute.description = { follows: [described] };
+    holding(mute, "follow");
+    const second = await mute.attached();
+    await mute.time.advance(limits.commandMs + 1000);
+    expect(second.closes).toEqual([closeCodes.unavailable]);
+    expect(mute.hub.sizes.followed).toBe(0);
+  });
+
+  it("tells nobody that a conversation is left or reset when the store is only away", async () => {
+    const world = edgeWorld();
+    world.memberAway = true;
+    const member = await world.attached("agent.amy", "d", { [group]: [3, 1] });
+    expect(member.of("welcome")).toEqual([]);
+    expect(member.closes).toEqual([closeCodes.unavailable]);
+    const visitor = edgeWorld();
+    visitor.description = { follows: [described] };
+    for (let i = 0; i < 3; i++) visitor.log(conv).append();
+    visitor.log(conv).append("staff");
+    visitor.storeAway = true;
+    const client = await visitor.attached("visitor.ann", "d", { [conv]: [3, 1] });
+    expect(client.of("welcome")).toEqual([]);
+    expect(client.closes).toEqual([closeCodes.unavailable]);
+  });
+
+  it("looks into the log before it takes a position back: the answer may be an old one", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    for (let i = 0; i < 5; i++) world.log(conv).append();
+    const old = world.log(conv).events[2];
+    world.answer = (envelope) =>
+      envelope.k === "follow"
+        ? Promise.resolve({ kind: "tails", tails: [{ to: logOf(conv), who: "v.ann", tail: old }] })
+        : undefined;
+    const client = await world.attached("visitor.ann", "d", { [conv]: [5, 1] });
+    expect(client.of("welcome")[0]?.recovered).toEqual({ [conv]: true });
+  });
+
+  it("honours no cursor of a conversation that is not the reader's", async () => {
+    const world = edgeWorld();
+    world.log("s.bob.1").append();
+    const client = await world.attached("visitor.ann", "d", { "s.bob.1": [1, 1], [group]: [1, 1] });
+    expect(client.of("welcome")[0]).toMatchObject({
+      convs: [],
+      recovered: { "s.bob.1": "left", [group]: "left" },
+    });
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("extends its life by a token of the same person, and by nobody else's", async () => {
+    const world = edgeWorld();
+    const client = await world.attached("visitor.ann.3000");
+    await client.say({ t: "reauth", id: 1, token: "visitor.bob.900000" });
+    await client.say({ t: "reauth", id: 2, token: "agent.ann.900000" });
+    expect(client.of("err").map(({ id, code }) => [id, code])).toEqual([
+      [1, "UNAUTHORIZED"],
+      [2, "UNAUTHORIZED"],
+    ]);
+    await client.say({ t: "reauth", id: 3, token: "visitor.ann.8000" });
+    expect(client.of("ok")).toEqual([{ t: "ok", id: 3 }]);
+    await world.time.advance(6000);
+    expect(client.closes).toEqual([]);
+    await world.time.advance(4000);
+    expect(client.closes).toEqual([closeCodes.tokenExpired]);
+  });
+
+  it("lets no late refusal take back what another token gave", async () => {
+    const world = edgeWorld();
+    const client = await world.attached("visitor.ann.3000");
+    const verify = world.verify;
+    world.verify = async (token) => {
+      const claims = await verify(token);
+      if (token.startsWith("bad")) for (let i = 0; i < 20; i++) await Promise.resolve();
+      return claims;
+    };
+    client.input.receive(JSON.stringify({ t: "reauth", id: 1, token: "bad" }));
+    await client.say({ t: "reauth", id: 2, token: "visitor.ann.60000" });
+    await world.time.advance(10_000);
+    expect(client.closes).toEqual([]);
+  });
+});
+
+describe("connection: while it attaches", () => {
+  it("leaves nothing behind when the socket closes at any point", async () => {
+    for (const kind of ["attach", "follow"] as const) {
+      const world = edgeWorld();
+      world.description = { follows: [described] };
+      const release = holding(world, kind);
+      const client = await world.attached();
+      client.input.closed();
+      await release(
+        kind === "attach" ? { kind: "attached", gen: 1, description: world.description } : tails(world),
+      );
+      await world.time.advance(1000);
+      expect([world.gateway.size, world.hub.sizes.followed, world.followed.size]).toEqual([0, 0, 0]);
+      expect(world.sent.at(-1)?.k === "detach" || world.sent.some(({ k }) => k === "detach")).toBe(true);
+    }
+  });
+
+  it("follows nothing when the socket closes while membership is looked up", async () => {
+    const world = edgeWorld();
+    world.members.add(`${group} a.amy`);
+    const client = world.client();
+    const auth = { t: "auth", token: "agent.amy", device: "d", attempt: 1, cursors: { [group]: [0, 0] } };
+    client.input.receive(JSON.stringify(auth));
+    for (let i = 0; i < 40 && world.asked.length === 0; i++) await world.settle();
+    client.input.closed();
+    await world.time.advance(1000);
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("detaches again after an attach that was answered when the connection was gone", async () => {
+    const world = edgeWorld();
+    const release = holding(world, "attach");
+    const client = await world.attached();
+    client.input.closed();
+    const before = world.sent.filter(({ k }) => k === "detach").length;
+    await release({ kind: "attached", gen: 1, description: { follows: [] } });
+    expect(world.sent.filter(({ k }) => k === "detach")).toHaveLength(before + 1);
+  });
+
+  it("keeps what its session says until it is welcome", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    world.log("s.ann.2").append();
+    const release = holding(world, "follow");
+    const client = await world.attached();
+    world.gateway.take({ k: "enter", conn: 1, conv: "s.ann.2" });
+    world.gateway.take({ k: "push", conn: 1, frame: { t: "queue", conv, position: 1, etaSec: null } });
+    expect(client.frames.map(({ t }) => t)).toEqual(["hello"]);
+    world.answer = () => undefined;
+    await release(tails(world));
+    await world.time.advance(500);
+    expect(client.of("conv").map((frame) => frame.conv)).toEqual(["s.ann.2"]);
+    expect(client.seqs("s.ann.2")).toEqual([1]);
+    expect(client.of("queue")).toHaveLength(1);
+  });
+
+  it("leaves what its session left meanwhile, and delivers nothing of it afterwards", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const release = holding(world, "follow");
+    const client = await world.attached();
+    world.gateway.take({ k: "exit", conn: 1, conv });
+    await release(tails(world));
+    expect(client.of("left")).toEqual([{ t: "left", conv }]);
+    const delivered = client.seqs(conv).length;
+    await world.say(conv);
+    expect(client.seqs(conv)).toHaveLength(delivered);
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("attaches again when the session's shard moved before it was welcome", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    const release = holding(world, "follow");
+    const client = await world.attached();
+    const attach = world.asked.find(({ k }) => k === "attach");
+    world.routing.move(attach?.shard ?? 0, "b");
+    await release(tails(world));
+    world.answer = () => undefined;
+    await world.time.advance(1000);
+    expect(client.of("welcome")).toHaveLength(1);
+    expect(world.asked.filter(({ k }) => k === "attach").length).toBeGreaterThan(1);
+  });
+
+  it("closes before a command, and refuses requests", async () => {
+    const world = edgeWorld();
+    const client = world.client();
+    await client.say({ t: "follow", id: 7, conv });
+    expect(client.of("err")[0]).toMatchObject({ id: 7, code: "UNAUTHORIZED" });
+    await client.say({ t: "close", conv, p: "p", n: 1, after: 0 });
+    expect(client.closes).toEqual([closeCodes.badFrame]);
+  });
+});
+
+describe("connection: following", () => {
+  it("brings every event once and in order when it follows the same conversation again and again", async () => {
+    const world = edgeWorld();
+    for (let i = 0; i < 3; i++) world.log(conv).append();
+    const client = await world.attached();
+    const gates: (() => void)[] = [];
+    world.gate = () => new Promise((resolve) => gates.push(resolve));
+    client.input.receive(JSON.stringify({ t: "follow", id: 1, conv, cursor: [0, 0] }));
+    await world.settle();
+    client.input.receive(JSON.stringify({ t: "follow", id: 2, conv, cursor: [0, 0] }));
+    await world.settle();
+    for (let i = 0; i < 50; i++) {
+      gates.shift()?.();
+      await world.settle();
+    }
+    await world.say(conv);
+    for (let i = 0; i < 10; i++) {
+      gates.shift()?.();
+      await world.settle();
+    }
+    expect(client.seqs(conv)).toEqual([1, 2, 3, 4]);
+    expect(client.of("conv").map(({ id }) => id)).toEqual([2]);
+    expect(client.of("err")).toMatchObject([{ id: 1, code: "INVALID" }]);
+    expect(world.hub.sizes.followed).toBe(1);
+  });
+
+  it("says nothing more of a conversation that is unfollowed while it begins", async () => {
+    const world = edgeWorld();
+    world.log(conv).append();
+    const client = await world.attached();
+    const release = holding(world, "follow");
+    await client.say({ t: "follow", id: 1, conv });
+    await client.say({ t: "unfollow", conv });
+    await release(tails(world));
+    await world.say(conv);
+    expect(client.seqs(conv)).toEqual([]);
+    expect([world.hub.sizes.followed, world.followed.size]).toEqual([0, 0]);
+  });
+
+  it("answers a follow within its bound", async () => {
+    const world = edgeWorld();
+    const client = await world.attached();
+    holding(world, "follow");
+    await client.say({ t: "follow", id: 1, conv });
+    await world.time.advance(limits.commandMs + 100);
+    expect(client.of("err")).toMatchObject([{ id: 1, code: "BUSY", waitMs: 500 }]);
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("misses nothing that is said between the owner's answer and the start", async () => {
+    const world = edgeWorld();
+    world.log(conv).append();
+    const client = await world.attached();
+    const gates: (() => void)[] = [];
+    world.gate = () => new Promise((resolve) => gates.push(resolve));
+    client.input.receive(JSON.stringify({ t: "follow", id: 1, conv, cursor: [0, 0] }));
+    await world.settle();
+    await world.say(conv);
+    await world.say(conv);
+    for (let i = 0; i < 20; i++) {
+      gates.shift()?.();
+      await world.settle();
+    }
+    expect(client.seqs(conv)).toEqual([1, 2, 3]);
+  });
+
+  it("resets a cursor that does not match, from the end when the log is long", async () => {
+    const world = edgeWorld();
+    for (let i = 0; i < 600; i++) world.log(conv).append();
+    const client = await world.attached();
+    await client.say({ t: "follow", id: 1, conv, cursor: [50, 9] });
+    expect(client.of("conv").at(-1)).toMatchObject({ recovered: "reset", base: [600, 1], tail: [600, 1] });
+    await world.say(conv);
+    expect(client.seqs(conv)).toEqual([601]);
+  });
+
+  it("keeps visitors off groups and each other, and staff off groups that they are no members of", async () => {
+    const world = edgeWorld();
+    world.log("s.bob.1").append();
+    world.log(group).append();
+    const visitor = await world.attached();
+    const agent = await world.attached("agent.amy", "d2");
+    for (const client of [visitor, agent]) {
+      await client.say({ t: "follow", id: "f", conv: group });
+      await client.say({ t: "sync", id: "s", conv: group, after: 0 });
+      await client.say({ t: "typing", conv: group });
+      await client.say({ t: "read", conv: group, seq: 1 });
+      expect(client.of("err").map(({ code }) => code)).toEqual(["FORBIDDEN", "FORBIDDEN"]);
+    }
+    await visitor.say({ t: "follow", id: "b", conv: "s.bob.1" });
+    await visitor.say({ t: "list", id: "l", visitor: "bob" });
+    await visitor.say({
+      t: "send",
+      conv: "s.bob.1",
+      p: "p",
+      n: 1,
+      after: 0,
+      body: { kind: "text", text: "x" },
+    });
+    expect(
+      visitor
+        .of("err")
+        .slice(2)
+        .map(({ code }) => code),
+    ).toEqual(["FORBIDDEN", "FORBIDDEN"]);
+    expect(visitor.of("nack")).toMatchObject([{ code: "FORBIDDEN" }]);
+    expect(world.sent.filter(({ k }) => k === "cast" || k === "actor")).toEqual([]);
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("stops at once when its person is no member any more", async () => {
+    const world = edgeWorld();
+    world.members.add(`${group} a.amy`);
+    world.log(group).append();
+    const client = await world.attached("agent.amy");
+    await client.say({ t: "follow", id: 1, conv: group });
+    await world.say(group);
+    world.gateway.take({ k: "exit", conn: 1, conv: group });
+    await world.say(group);
+    expect(client.seqs(group)).toEqual([1, 2]);
+    expect(client.of("left")).toEqual([{ t: "left", conv: group }]);
+  });
+
+  it("learns after its session moved that it was removed from a group meanwhile", async () => {
+    const world = edgeWorld();
+    world.members.add(`${group} a.amy`);
+    world.log(group).append();
+    const client = await world.attached("agent.amy");
+    await client.say({ t: "follow", id: 1, conv: group });
+    world.members.clear();
+    const attach = world.asked.find(({ k }) => k === "attach");
+    world.routing.move(attach?.shard ?? 0, "b");
+    await world.time.advance(500);
+    expect(client.of("left")).toEqual([{ t: "left", conv: group }]);
+    await world.say(group);
+    expect(client.seqs(group)).toEqual([1]);
+  });
+
+  it("is brought up to date when the owner changed and nobody told it what was said in between", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const client = await world.attached();
+    world.followed.clear();
+    await world.say(conv);
+    expect(client.seqs(conv)).toEqual([1]);
+    world.routing.move(shardOfConversation(conv), "b");
+    await world.time.advance(100);
+    expect(client.seqs(conv)).toEqual([1, 2]);
+  });
+
+  it("refuses to follow more than the limit, but follows again what it follows", async () => {
+    const world = edgeWorld();
+    const follows = Array.from({ length: limits.maxFollowed }, (_, i) => ({
+      ...described,
+      conv: `s.ann.${i + 1}` as ConversationId,
+    }));
+    world.description = { follows };
+    for (const { conv: one } of follows) world.log(one).append();
+    const client = await world.attached();
+    expect(client.of("welcome")).toHaveLength(6);
+    expect(client.of("welcome").map(({ more }) => more)).toEqual([true, true, true, true, true, false]);
+    world.log("s.ann.zz").append();
+    await client.say({ t: "follow", id: 1, conv: "s.ann.zz" });
+    await client.say({ t: "follow", id: 2, conv: "s.ann.5" });
+    expect(client.of("err")).toMatchObject([{ id: 1, code: "INVALID" }]);
+    expect(client.of("conv")).toMatchObject([{ id: 2 }]);
+  });
+});
+
+describe("connection: a slow client", () => {
+  it("gets no deliveries above 256 KB, and all of them soon after it has read on", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const client = await world.attached();
+    client.buffered = limits.dropEphemeraBytes + 1;
+    for (let i = 0; i < 5; i++) await world.say(conv);
+    world.hub.onCast(logOf(conv), { t: "typing", conv, user: "amy", role: "agent" }, "all");
+    expect(client.seqs(conv)).toEqual([1]);
+    expect(client.of("typing")).toEqual([]);
+    client.buffered = 0;
+    await world.time.advance(150);
+    expect(client.seqs(conv)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("is closed with 4103 above 1 MB", async () => {
+    const world = edgeWorld();
+    const client = await world.attached();
+    client.buffered = limits.closeSlowBytes + 1;
+    await client.say({ t: "ping" });
+    expect(client.closes).toEqual([closeCodes.slowConsumer]);
+    expect(world.gateway.size).toBe(0);
+  });
+
+  it("is closed with 4202 when it confirms nothing for minutes, though it lives", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const client = await world.attached();
+    for (let i = 0; i < 20 && client.closes.length === 0; i++) {
+      await world.time.advance(limits.heartbeatMs);
+      await client.say({ t: "ping" });
+    }
+    expect(client.closes).toEqual([closeCodes.gap]);
+    expect(new Set(client.seqs(conv))).toEqual(new Set([1]));
+  });
+});
