@@ -40,6 +40,7 @@ const debtsMax = 20_000;
 export class Debts {
   readonly #parts: DebtParts;
   readonly #debts = new Map<string, Debt>();
+  readonly #byReceiver = new Map<string, Set<Debt>>();
   readonly #settled: Write[] = [];
   #made = 0;
 
@@ -83,7 +84,13 @@ export class Debts {
 
   /** The receiver has committed what came of it. */
   settle(id: string): void {
-    if (this.#debts.delete(id)) this.#settled.push({ op: "settle", id });
+    const debt = this.#debts.get(id);
+    if (debt === undefined) return;
+    this.#debts.delete(id);
+    const ofReceiver = this.#byReceiver.get(debt.to);
+    ofReceiver?.delete(debt);
+    if (ofReceiver?.size === 0) this.#byReceiver.delete(debt.to);
+    this.#settled.push({ op: "settle", id });
   }
 
   /** The settled ones that no commit has taken along yet. */
@@ -91,10 +98,13 @@ export class Debts {
     return this.#settled.splice(0);
   }
 
-  /** What this shard owes to one of its own actors: an activation handles it before anything else. */
+  /**
+   * What this shard owes to one of its own actors, oldest first: an activation handles it before anything else. It counts
+   * as sent.
+   */
   owedTo(key: string): { readonly message: Message; readonly id: string }[] {
-    const owed: { message: Message; id: string }[] = [];
-    for (const debt of this.#debts.values()) if (debt.to === key) owed.push(debt);
+    const owed = [...(this.#byReceiver.get(key) ?? [])];
+    for (const debt of owed) this.#postpone(debt);
     return owed;
   }
 
@@ -120,12 +130,15 @@ export class Debts {
     const toShard = shardOf(address, this.#parts.shards);
     const debt: Debt = { id, to, toShard, message, attempts: 0, dueAt: this.#parts.now() };
     this.#debts.set(id, debt);
+    const ofReceiver = this.#byReceiver.get(to) ?? new Set<Debt>();
+    ofReceiver.add(debt);
+    this.#byReceiver.set(to, ofReceiver);
     return debt;
   }
 
   #send(debt: Debt): void {
-    const { random, now, send, shard } = this.#parts;
-    debt.dueAt = now() + retryBaseMs + fullJitterMs(random, retryBaseMs, retryCapMs, debt.attempts++);
+    const { send, shard } = this.#parts;
+    this.#postpone(debt);
     send({
       k: "actor",
       shard: debt.toShard,
@@ -133,5 +146,10 @@ export class Debts {
       message: debt.message,
       debt: { shard, id: debt.id },
     });
+  }
+
+  #postpone(debt: Debt): void {
+    const { random, now } = this.#parts;
+    debt.dueAt = now() + retryBaseMs + fullJitterMs(random, retryBaseMs, retryCapMs, debt.attempts++);
   }
 }

@@ -23,7 +23,12 @@ export interface Item {
   readonly respond?: (reply: AskReply) => void;
   /** The stored id of the durable timer that fired. */
   readonly timer?: string;
-  crashes?: number;
+  /** How often it crashed its actor. */
+  readonly crashes?: number;
+  /** It crashed its actor too often: the behaviour does not see it any more. */
+  readonly dead?: boolean;
+  /** The timer was armed anew or disarmed while it waited here: it never fired. */
+  overtaken?: boolean;
 }
 
 /** An activation as its host sees it. */
@@ -79,12 +84,14 @@ export interface EntityHost {
   perform(entity: HostedEntity, item: Item, effect: Effect, writes: Write[], outputs: (() => void)[]): void;
   /** The entity holds outputs until a commit or a thaw. */
   holding(entity: HostedEntity): void;
-  /** The commit that handled this timer is durable. */
+  /** A commit will arm or disarm this timer, of which a poll may still bring an older word. */
+  timerHeld(id: string): void;
+  /** The commit that handled, armed or disarmed this timer is durable. */
   timerDone(id: string): void;
   /** Replaces a crashed activation by a new one that gets these messages. */
   restart(entity: HostedEntity, items: readonly Item[], after: number): void;
   /** This message is given up. */
   deadLetter(key: string, item: Item): void;
-  /** The activation is over. */
-  forget(entity: HostedEntity): void;
+  /** The activation is over, and these messages with it: askers are told, the rest comes again. */
+  forget(entity: HostedEntity, items: readonly Item[]): void;
 }

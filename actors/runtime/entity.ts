@@ -12,6 +12,7 @@ import { limits } from "../../protocol/limits.ts";
 import { encodeAddress, type Address } from "../address.ts";
 import type { Behavior, CommandAnswer, Context, Effect, Need } from "../behavior.ts";
 import { decodeRow, encodeRow, judge, remember, type ProducerRow } from "../producers.ts";
+import { Cache } from "./cache.ts";
 import type { Mailbox } from "./nact.ts";
 import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
 
@@ -39,9 +40,9 @@ export class Entity<State> implements HostedEntity {
   #stopped = false;
   #restful = false;
   #touched: number;
-  readonly #producers = new Map<string, ProducerRow | undefined>();
-  readonly #kept = new Map<string, string | undefined>();
-  readonly #members = new Map<string, boolean>();
+  readonly #producers = new Cache<ProducerRow | undefined>(cachedMax);
+  readonly #kept = new Cache<string | undefined>(cachedMax);
+  readonly #members = new Cache<boolean>(cachedMax);
   readonly #context: Context;
 
   /** @param after the commit that must be durable before the state is loaded: the last one of a crashed activation */
@@ -89,7 +90,7 @@ export class Entity<State> implements HostedEntity {
       let done = 0;
       while (done < this.#held.length && (this.#held[done]?.number ?? 0) <= committed) done++;
       if (done === 0) return false;
-      for (const { run } of this.#held.splice(0, done)) run();
+      for (const { run } of this.#held.splice(0, done)) this.#emit(run);
     }
     return this.#held.length === 0;
   }
@@ -122,21 +123,30 @@ export class Entity<State> implements HostedEntity {
   }
 
   async #load(after: number): Promise<void> {
-    const loaded = await this.#host.loadEntity(this.key, after, (fields) => {
-      const state = this.#behavior.restore(this.address, fields);
-      return { state, position: this.#behavior.position(state) };
-    });
-    if (this.#stopped || loaded === undefined) return;
-    let state = loaded.state;
+    let loaded;
     try {
-      for (const event of loaded.events) state = this.#behavior.apply(state, event);
+      loaded = await this.#host.loadEntity(this.key, after, (fields) => {
+        const state = this.#behavior.restore(this.address, fields);
+        return { state, position: this.#behavior.position(state) };
+      });
+      if (this.#stopped || loaded === undefined) return;
+      const restored = loaded.events.reduce(
+        (state, event) => this.#behavior.apply(state, event),
+        loaded.state,
+      );
+      this.#restful = this.#behavior.idle(restored);
+      this.#mailbox = this.#host.spawn(this.key, restored, (current) => this.#run(current));
     } catch (error) {
-      this.#host.log.error("an actor could not be restored", { actor: this.key, error: messageOf(error) });
-      for (const item of this.stop()) item.respond?.({ kind: "busy" });
-      return this.#host.forget(this);
+      return this.#unusable(error);
     }
-    this.#mailbox = this.#host.spawn(this.key, state, (current) => this.#run(current));
     if (this.#inbox.length > 0) this.#mailbox.wake();
+  }
+
+  /** What is stored makes no sense: nothing can be handled now, and it is looked at again when the next message comes. */
+  #unusable(error: unknown): void {
+    if (this.#stopped) return;
+    this.#host.log.error("an actor could not be restored", { actor: this.key, error: messageOf(error) });
+    this.#host.forget(this, this.#retire());
   }
 
   #run(initial: State): State {
@@ -154,7 +164,8 @@ export class Entity<State> implements HostedEntity {
       try {
         if (!this.#prepared(state, item)) break;
         taken++;
-        state = this.#step(state, item);
+        if (item.timer !== undefined && item.overtaken === true) this.#host.timerDone(item.timer);
+        else state = this.#step(state, item);
       } catch (error) {
         this.#inbox.splice(0, taken);
         this.#crashed(item, error);
@@ -173,7 +184,8 @@ export class Entity<State> implements HostedEntity {
     const missing: Need[] = [];
     const p = item.command?.p;
     if (p !== undefined && !this.#producers.has(p)) missing.push({ kept: this.#producerKey(p) });
-    const needs = item.message === undefined ? [] : this.#behavior.needs(state, item.message);
+    const needs =
+      item.message === undefined || item.dead === true ? [] : this.#behavior.needs(state, item.message);
     for (const need of needs) {
       if ("kept" in need ? !this.#kept.has(need.kept) : !this.#members.has(need.member)) missing.push(need);
     }
@@ -186,16 +198,22 @@ export class Entity<State> implements HostedEntity {
   async #loadNeeds(missing: readonly Need[]): Promise<void> {
     const found = await this.#host.loadNeeds(this.key, missing);
     if (this.#stopped || found === undefined) return;
-    missing.forEach((need, i) => {
-      const value = found[i];
-      if ("member" in need) this.#members.set(need.member, value === true);
-      else if (need.kept.startsWith(producerPrefix)) {
-        const p = need.kept.slice(need.kept.lastIndexOf("/") + 1);
-        this.#producers.set(p, typeof value === "string" ? decodeRow(value) : undefined);
-      } else this.#kept.set(need.kept, typeof value === "string" ? value : undefined);
-    });
+    try {
+      missing.forEach((need, i) => this.#loaded(need, found[i]));
+    } catch (error) {
+      return this.#unusable(error);
+    }
     this.#loading = false;
     this.#mailbox?.wake();
+  }
+
+  #loaded(need: Need, value: string | boolean | undefined): void {
+    const text = typeof value === "string" ? value : undefined;
+    if ("member" in need) this.#members.set(need.member, value === true, 0);
+    else if (need.kept.startsWith(producerPrefix)) {
+      const p = need.kept.slice(need.kept.lastIndexOf("/") + 1);
+      this.#producers.set(p, text === undefined ? undefined : decodeRow(text), 0);
+    } else this.#kept.set(need.kept, text, 0);
   }
 
   #producerKey(p: string): string {
@@ -204,6 +222,10 @@ export class Entity<State> implements HostedEntity {
 
   #step(state: State, item: Item): State {
     const { command } = item;
+    if (item.dead === true) {
+      this.#bury(item);
+      return state;
+    }
     if (command !== undefined) {
       const verdict = judge(this.#producers.get(command.p), command);
       if (verdict.kind !== "fresh") {
@@ -225,50 +247,89 @@ export class Entity<State> implements HostedEntity {
     return step.state;
   }
 
+  /** What is left of a dead letter: its timer is removed, its debt confirmed, its asker told; its number stays unused. */
+  #bury(item: Item): void {
+    const writes: Write[] = item.timer === undefined ? [] : [{ op: "disarm", id: item.timer }];
+    const answer = { kind: "nack", code: "INTERNAL" } as const;
+    this.#finish(item, writes, [() => item.respond?.({ kind: "answer", answer })]);
+  }
+
   #perform(item: Item, effects: readonly Effect[]): void {
     const writes: Write[] = [];
     const outputs: (() => void)[] = [];
+    let row: ProducerRow | undefined;
     let answered = item.command === undefined;
     if (item.timer !== undefined) writes.push({ op: "disarm", id: item.timer });
     for (const effect of effects) {
       if (effect.do === "answer") {
         assert(!answered, "a command is answered once");
         answered = true;
-        this.#answer(item, effect.answer, writes, outputs);
+        row = this.#answer(item, effect.answer, writes, outputs);
       } else this.#host.perform(this, item, effect, writes, outputs);
-      if (effect.do === "keep") this.#kept.set(effect.key, effect.value);
-      else if (effect.do === "join") this.#members.set(effect.member, true);
-      else if (effect.do === "leave") this.#members.set(effect.member, false);
     }
     assert(answered, "a command is answered");
-    if (writes.length > 0) this.#lastWrite = this.#host.write(this, writes);
-    const timer = item.timer;
-    if (timer !== undefined) outputs.push(() => this.#host.timerDone(timer));
-    if (item.confirm !== undefined) outputs.push(item.confirm);
-    for (const output of outputs) this.#output(output);
+    const number = this.#finish(item, writes, outputs);
+    if (row !== undefined && item.command !== undefined) this.#producers.set(item.command.p, row, number);
+    for (const effect of effects) {
+      if (effect.do === "keep") this.#kept.set(effect.key, effect.value, number);
+      else if (effect.do === "join") this.#members.set(effect.member, true, number);
+      else if (effect.do === "leave") this.#members.set(effect.member, false, number);
+    }
   }
 
-  #answer(item: Item, answer: CommandAnswer, writes: Write[], outputs: (() => void)[]): void {
+  /** Nothing can fail from here on: the writes are in the next commit, the outputs follow it. */
+  #finish(item: Item, writes: readonly Write[], outputs: readonly (() => void)[]): number {
+    const timers = writes.filter((write) => write.op === "arm" || write.op === "disarm");
+    for (const { id } of timers) {
+      this.#host.timerHeld(id);
+      for (const waiting of this.#inbox)
+        if (waiting.timer === id && waiting !== item) waiting.overtaken = true;
+    }
+    if (writes.length > 0) this.#lastWrite = this.#host.write(this, writes);
+    for (const output of outputs) this.#output(output);
+    for (const { id } of timers) this.#output(() => this.#host.timerDone(id));
+    const { timer, confirm } = item;
+    if (timer !== undefined) this.#output(() => this.#host.timerDone(timer));
+    if (confirm !== undefined) this.#output(confirm);
+    return this.#lastWrite;
+  }
+
+  #answer(
+    item: Item,
+    answer: CommandAnswer,
+    writes: Write[],
+    outputs: (() => void)[],
+  ): ProducerRow | undefined {
     const { command } = item;
-    if (command === undefined) return;
+    if (command === undefined) return undefined;
     outputs.push(() => item.respond?.({ kind: "answer", answer }));
-    if (answer.kind === "nack" && answer.code === "BUSY") return;
+    if (answer.kind === "nack" && answer.code === "BUSY") return undefined;
     const row = remember(this.#producers.get(command.p), command, answer);
-    this.#producers.set(command.p, row);
     writes.push({
       op: "keep",
       key: this.#producerKey(command.p),
       value: encodeRow(row),
       ttlMs: limits.producerTtlMs,
     });
+    return row;
   }
 
   /** Lets an output out now, or holds it behind the commits before it, and while the node is frozen. */
   #output(run: () => void): void {
-    if (this.#held.length === 0 && this.#lastWrite <= this.#host.committed() && !this.#host.frozen()) run();
+    if (this.#held.length === 0 && this.#lastWrite <= this.#host.committed() && !this.#host.frozen())
+      this.#emit(run);
     else {
       this.#held.push({ number: this.#lastWrite, run });
       this.#host.holding(this);
+    }
+  }
+
+  /** Whatever an output breaks must not keep back the others. */
+  #emit(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#host.log.error("an output failed", { actor: this.key, error: messageOf(error) });
     }
   }
 
@@ -285,17 +346,16 @@ export class Entity<State> implements HostedEntity {
     const index = this.#inbox.indexOf(item);
     if (index >= 0) this.#inbox.splice(index, 1);
     const rest = this.#retire();
-    if (crashes >= maxCrashes) {
-      this.#host.deadLetter(this.key, item);
-      this.#host.restart(this, rest, this.#lastWrite);
-    } else this.#host.restart(this, [{ ...item, crashes }, ...rest], this.#lastWrite);
+    const dead = crashes >= maxCrashes;
+    if (dead) this.#host.deadLetter(this.key, item);
+    this.#host.restart(this, [{ ...item, crashes, ...(dead ? { dead } : {}) }, ...rest], this.#lastWrite);
   }
 
-  /** Caches may go when nothing uncommitted is in them. */
   #trim(): void {
-    if (this.#lastWrite > this.#host.committed()) return;
-    for (const cache of [this.#producers, this.#kept, this.#members])
-      if (cache.size > cachedMax) cache.clear();
+    const committed = this.#host.committed();
+    this.#producers.trim(committed);
+    this.#kept.trim(committed);
+    this.#members.trim(committed);
   }
 }
 

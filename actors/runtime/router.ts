@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Metrics } from "../../base/metrics.ts";
-import { fullJitterMs, type Random } from "../../base/random.ts";
+import type { Random } from "../../base/random.ts";
 import type { NodeRun, Routing } from "../../placement/hosting.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
 import { nameOf } from "./followers.ts";
@@ -35,17 +35,18 @@ export interface RouterParts {
 
 const pendingMax = 50_000;
 const sweepMs = 250;
-const againBaseMs = 100;
-const againCapMs = 800;
+const againMinMs = 25;
+const againSpreadMs = 200;
 
 /** The router of one node. */
 export class Router {
   readonly #parts: RouterParts;
   readonly #pending = new Map<number, Pending>();
   readonly #byShard = new Map<number, Set<Pending>>();
-  readonly #retrying = new Map<number, number>();
+  readonly #retrying = new Set<number>();
   readonly #bounces;
   #asks = 0;
+  #stopped = false;
   readonly #stopSweep;
 
   constructor(parts: RouterParts) {
@@ -62,6 +63,7 @@ export class Router {
 
   /** Gives up everything. */
   stop(): void {
+    this.#stopped = true;
     this.#stopSweep();
     for (const pending of this.#pending.values()) pending.resolve(undefined);
     this.#pending.clear();
@@ -83,6 +85,7 @@ export class Router {
 
   /** Asks the owner, whoever it will be, and resolves with the answer; undefined when the bound has passed. */
   ask(envelope: ShardEnvelope, boundMs: number): Promise<AskReply | undefined> {
+    if (this.#stopped) return Promise.resolve(undefined);
     if (this.#pending.size >= pendingMax) return Promise.resolve({ kind: "busy" });
     return new Promise((resolve) => {
       const pending: Pending = {
@@ -109,12 +112,19 @@ export class Router {
   }
 
   /** The asked node is not the owner; it may know who is. */
-  onBounce(ask: number, shard: number, owner: NodeRun | undefined, epoch: number | undefined): void {
+  onBounce(
+    from: NodeRun,
+    ask: number,
+    shard: number,
+    owner: NodeRun | undefined,
+    epoch: number | undefined,
+  ): void {
     this.#bounces.add();
     if (owner !== undefined && epoch !== undefined) this.#parts.routing.correct(shard, owner, epoch);
     const pending = this.#pending.get(ask);
-    if (pending === undefined) return;
-    if (pending.sentTo === this.#target(shard)) pending.sentTo = "";
+    // It may have been sent to another node since, by the correction even.
+    if (pending === undefined || !pending.sentTo.startsWith(`${nameOf(from)}@`)) return;
+    pending.sentTo = "";
     this.#retryLater(shard);
   }
 
@@ -167,9 +177,8 @@ export class Router {
   /** A bounce with no newer route: the table is on its way, or the owner is still loading. */
   #retryLater(shard: number): void {
     if (this.#retrying.has(shard)) return;
-    const attempt = 1;
-    this.#retrying.set(shard, attempt);
-    const delay = againBaseMs / 4 + fullJitterMs(this.#parts.random, againBaseMs, againCapMs, attempt);
+    this.#retrying.add(shard);
+    const delay = againMinMs + this.#parts.random.float() * againSpreadMs;
     this.#parts.clock.after(delay, () => {
       this.#retrying.delete(shard);
       this.#redispatch(shard);

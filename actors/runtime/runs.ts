@@ -25,6 +25,12 @@ export class Runs {
     return member !== undefined && member.incarnation !== run.incarnation;
   }
 
+  /** Looks who is there: a node's absence is counted from when it was last seen. */
+  look(): void {
+    for (const node of this.#missing.keys())
+      if (this.#routing.members().has(node)) this.#missing.delete(node);
+  }
+
   /** Whether what belongs to the run may be kept. */
   alive(run: NodeRun): boolean {
     if (this.replaced(run)) return false;

@@ -263,6 +263,7 @@ export class Runtime implements Hosting {
   }
 
   #retain(): void {
+    this.#runs.look();
     const alive = (run: NodeRun): boolean => this.#runs.alive(run);
     for (const host of this.#shards.hosts.values()) host.retain(alive);
     this.#links.retain(alive, (run) => this.#runs.replaced(run));
@@ -288,7 +289,7 @@ export class Runtime implements Hosting {
       case "reply":
         return this.router.onReply(envelope.ask, envelope.reply);
       case "bounce":
-        return this.router.onBounce(envelope.ask, envelope.shard, envelope.owner, envelope.epoch);
+        return this.router.onBounce(from, envelope.ask, envelope.shard, envelope.owner, envelope.epoch);
       case "events":
         return this.hub.onEvents(envelope.items);
       case "casted":
@@ -322,7 +323,7 @@ export class Runtime implements Hosting {
     const route = this.#parts.routing.route(shard);
     const known =
       route !== undefined && !this.#isSelf(route.owner) ? { owner: route.owner, epoch: route.epoch } : {};
-    if (this.#isSelf(to)) this.router.onBounce(ask, shard, undefined, undefined);
+    if (this.#isSelf(to)) this.router.onBounce(to, ask, shard, undefined, undefined);
     else this.#links.send(to, { k: "bounce", ask, shard, ...known });
   }
 }

@@ -6,7 +6,6 @@
  * the shard is lost everything ends at once and nothing held gets out.
  */
 import { unreachable } from "../../base/assert.ts";
-import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { LogEvent } from "../../protocol/events.ts";
@@ -31,6 +30,7 @@ import type {
 import { performEffect, type EffectHost } from "./effects.ts";
 import type { HostParts } from "./host-parts.ts";
 import { Lane, type LaneHandler } from "./lane.ts";
+import { Loader } from "./loader.ts";
 import type { Family, Mailbox } from "./nact.ts";
 import { Publisher } from "./publisher.ts";
 import { Firing } from "./timers.ts";
@@ -53,7 +53,9 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   readonly #holding = new Set<HostedEntity>();
   readonly publisher: Publisher;
   readonly #attachments: Attachments;
-  readonly #waiters: { readonly number: number; readonly resolve: () => void }[] = [];
+  readonly #loader: Loader;
+  /** Sessions whose inbox was full when the number of their devices changed. */
+  readonly #untold = new Set<string>();
   #activations = 0;
   #ended = false;
 
@@ -72,7 +74,8 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
       now: () => parts.clock.now(),
       send: (envelope) => parts.send(envelope),
     });
-    this.publisher = new Publisher({ shard, epoch, parts, persist: (work) => this.#persist(work) });
+    this.#loader = new Loader(parts, shard, this.log, () => this.lane.committed);
+    this.publisher = new Publisher({ shard, epoch, parts, persist: (work) => this.#loader.persist(work) });
     this.#attachments = new Attachments(epoch);
     this.#family = parts.system.family(`shard-${shard}-${epoch}-${parts.random.id()}`);
   }
@@ -114,11 +117,14 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     if (!taken) this.firing.abandon(stored.id);
   }
 
-  /** A few times a second: debts that are due again, settlements that no commit has taken along. */
+  /** A few times a second: what is due again, settlements that no commit has taken along. */
   sweepDebts(): void {
     this.debts.sweep();
     const settled = this.debts.takeSettled();
     if (settled.length > 0) this.lane.add(settled);
+    const untold = [...this.#untold];
+    this.#untold.clear();
+    for (const session of untold) this.#devicesChanged(session);
   }
 
   /** Every few seconds: actors that were quiet since then go to sleep. */
@@ -153,12 +159,11 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     if (this.#ended) return;
     this.#ended = true;
     this.lane.close();
-    for (const entity of this.#entities.values())
-      for (const item of entity.stop()) item.respond?.({ kind: "busy" });
+    for (const entity of this.#entities.values()) this.#giveBack(entity.stop());
     this.#entities.clear();
     this.#holding.clear();
     this.#family.stop();
-    for (const { resolve } of this.#waiters.splice(0)) resolve();
+    this.#loader.end();
   }
 
   /** Lets out what was held while the node was frozen. */
@@ -172,11 +177,7 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   onCommitted(number: number): void {
     for (const entity of this.#holding) if (entity.release()) this.#holding.delete(entity);
     this.publisher.flush();
-    if (this.#waiters.length === 0) return;
-    for (const waiter of this.#waiters.splice(0)) {
-      if (waiter.number <= number) waiter.resolve();
-      else this.#waiters.push(waiter);
-    }
+    this.#loader.onCommitted(number);
   }
 
   onFenced(epoch: number, owner: string): void {
@@ -223,36 +224,19 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     return this.#family.spawn(`${key.replaceAll("/", "_")}_${++this.#activations}`, state, run);
   }
 
-  async loadEntity<State>(
+  loadEntity<State>(
     key: string,
     after: number,
     restore: (fields: Readonly<Record<string, string>>) => { state: State; position: number },
   ): Promise<{ state: State; events: readonly LogEvent[] } | undefined> {
-    if (after > this.lane.committed) {
-      await new Promise<void>((resolve) => this.#waiters.push({ number: after, resolve }));
-    }
-    return this.#persist(async () => {
-      const fields = await this.#parts.loads.entity({ shard: this.shard, entity: key });
-      const { state, position } = restore(fields);
-      const events = key.startsWith("conversation/") ? await this.#readFrom(key, position) : [];
-      return { state, events };
-    });
+    return this.#loader.entity(key, after, restore);
   }
 
   loadNeeds(
     key: string,
     needs: readonly Need[],
   ): Promise<readonly (string | boolean | undefined)[] | undefined> {
-    const { loads } = this.#parts;
-    return this.#persist(() =>
-      Promise.all(
-        needs.map((need) =>
-          "kept" in need
-            ? loads.kept({ shard: this.shard, key: need.kept })
-            : loads.member({ shard: this.shard, set: key, member: need.member }),
-        ),
-      ),
-    );
+    return this.#loader.needs(key, needs);
   }
 
   write(_entity: HostedEntity, writes: readonly Write[]): number {
@@ -267,6 +251,10 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     this.#holding.add(entity);
   }
 
+  timerHeld(id: string): void {
+    this.firing.hold(id);
+  }
+
   timerDone(id: string): void {
     this.firing.done(id);
   }
@@ -274,19 +262,25 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   restart(entity: HostedEntity, items: readonly Item[], after: number): void {
     if (this.#ended) return;
     const next = this.#create(entity.address, after);
-    for (const item of items) if (!next.take(item)) item.respond?.({ kind: "busy" });
+    this.#giveBack(items.filter((item) => !next.take(item)));
   }
 
   deadLetter(key: string, item: Item): void {
     this.#parts.deadLetters.add();
     this.log.error("dead letter", { actor: key, message: item.message?.kind });
-    item.respond?.({ kind: "answer", answer: { kind: "nack", code: "INTERNAL" } });
-    item.confirm?.();
-    if (item.timer !== undefined) this.lane.add([{ op: "disarm", id: item.timer }]);
   }
 
-  forget(entity: HostedEntity): void {
+  forget(entity: HostedEntity, items: readonly Item[]): void {
     if (this.#entities.get(entity.key) === entity) this.#entities.delete(entity.key);
+    this.#giveBack(items);
+  }
+
+  /** Askers ask again, debts are repeated, timers come with the next poll. */
+  #giveBack(items: readonly Item[]): void {
+    for (const { respond, timer } of items) {
+      respond?.({ kind: "busy" });
+      if (timer !== undefined) this.firing.abandon(timer);
+    }
   }
 
   #deliver(envelope: ActorEnvelope, respond: Respond | undefined): void {
@@ -294,7 +288,11 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     if (address === undefined) return;
     if (respond !== undefined && (this.lane.saturated || this.debts.full)) return respond({ kind: "busy" });
     const { debt, command } = envelope;
-    const taken = this.#activate(address).take({
+    const asleep = !this.#entities.has(envelope.to);
+    const entity = this.#activate(address);
+    // An activation takes along all that its own shard owes it, this message too.
+    if (asleep && debt?.shard === this.shard) return;
+    const taken = entity.take({
       message: envelope.message,
       ...(command === undefined ? {} : { command }),
       ...(respond === undefined ? {} : { respond }),
@@ -353,7 +351,9 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   /** Only staff sessions care how many devices they have. */
   #devicesChanged(session: string): void {
     const address = decodeAddress(session);
-    if (address?.id.startsWith("a.") === true) this.#activate(address).take({ message: { kind: "devices" } });
+    if (address?.id.startsWith("a.") !== true) return;
+    const told = this.#activate(address).take({ message: { kind: "devices" } });
+    if (!told) this.#untold.add(session);
   }
 
   /** Sends something to every attached device of a session. */
@@ -361,31 +361,6 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     for (const attachment of [...this.#attachments.of(session)] as Attachment[]) {
       this.#parts.sendTo(attachment.run, make(attachment.conn));
     }
-  }
-
-  async #readFrom(log: string, position: number): Promise<readonly LogEvent[]> {
-    const events: LogEvent[] = [];
-    for (let after = position; ;) {
-      const slice = await this.#parts.loads.log({ shard: this.shard, log, after, limit: 500 });
-      for (const { event } of slice.events) events.push(JSON.parse(event) as LogEvent);
-      const end = slice.events.at(-1)?.seq ?? after;
-      if (slice.events.length === 0 || end >= slice.end) return events;
-      after = end;
-    }
-  }
-
-  /** Asks the store until it answers, or the shard is not hosted any more. */
-  async #persist<T>(work: () => Promise<T>): Promise<T | undefined> {
-    for (let attempt = 0; !this.#ended; attempt++) {
-      try {
-        const result = await work();
-        return this.#ended ? undefined : result;
-      } catch (error) {
-        if (attempt === 0) this.log.warn("loading failed, asking again", { error: messageOf(error) });
-        await this.#parts.pause(attempt);
-      }
-    }
-    return undefined;
   }
 }
 

@@ -3,34 +3,41 @@ import type { Log } from "../../base/log.ts";
 import type { Store, Stored } from "../../store/store.ts";
 
 /**
- * Which durable timers of a shard are being handled. A timer is removed by the commit that handles it; until a poll that
- * began after that commit, an earlier poll's late answer may still name it. Invariant: TimerOnce.
+ * Which durable timers of a shard are in hand: being handled, or armed or disarmed by a commit that is not durable yet.
+ * Until a poll that began after that commit, an earlier poll's late answer may still name them as they were. Invariant:
+ * TimerOnce.
  */
 export class Firing {
-  readonly #firing = new Set<string>();
-  readonly #done = new Set<string>();
+  readonly #inHand = new Map<string, number>();
+  readonly #done: string[] = [];
 
   /** A timer is due; false when it is in hand already. */
   begin(id: string): boolean {
-    if (this.#firing.has(id)) return false;
-    this.#firing.add(id);
+    if (this.#inHand.has(id)) return false;
+    this.hold(id);
     return true;
   }
 
-  /** It could not be handed over; the next poll brings it again. */
+  /** A commit will change it: no answer of a poll counts until that is durable. Ended by `done`. */
+  hold(id: string): void {
+    this.#inHand.set(id, (this.#inHand.get(id) ?? 0) + 1);
+  }
+
+  /** It could not be handed over, or nothing came of it; the next poll brings it again. */
   abandon(id: string): void {
-    this.#firing.delete(id);
+    const count = (this.#inHand.get(id) ?? 0) - 1;
+    if (count > 0) this.#inHand.set(id, count);
+    else this.#inHand.delete(id);
   }
 
-  /** The commit that handled it is durable. */
+  /** The commit that handled or changed it is durable. */
   done(id: string): void {
-    this.#done.add(id);
+    this.#done.push(id);
   }
 
-  /** A poll begins: what was done before it cannot be in its answer, unless armed anew. */
+  /** A poll begins: what was done before it cannot be in its answer, unless it is due again. */
   pollBegins(): void {
-    for (const id of this.#done) this.#firing.delete(id);
-    this.#done.clear();
+    for (const id of this.#done.splice(0)) this.abandon(id);
   }
 }
 
@@ -65,12 +72,20 @@ export class TimerPoll {
     try {
       for (const stored of await this.#store.due([...asked.keys()], timersPerPoll)) {
         const host = hosts.get(stored.shard);
-        if (host !== undefined && host === asked.get(stored.shard)) host.fire(stored);
+        if (host !== undefined && host === asked.get(stored.shard)) this.#fire(host, stored);
       }
     } catch (error) {
       this.#log.debug("timers could not be polled", { error: messageOf(error) });
     } finally {
       this.#polling = false;
+    }
+  }
+
+  #fire(host: TimerHost, stored: Stored): void {
+    try {
+      host.fire(stored);
+    } catch (error) {
+      this.#log.error("a timer could not be fired", { timer: stored.id, error: messageOf(error) });
     }
   }
 }
