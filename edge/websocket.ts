@@ -27,12 +27,15 @@ export interface WebSocketParts {
 
 const path = "/ws";
 const pathWithUser = "/ws/";
+/** Frames up to here are read and answered with 4004; beyond, ws itself closes with 1009. */
+const maxPayloadBytes = 4 * limits.maxFrameBytes;
+const closeWaitMs = 2000;
 
 /** Serves WebSockets on an HTTP server. */
 export function serveWebSockets(parts: WebSocketParts): { close(): void } {
   const wss = new WebSocketServer({
     noServer: true,
-    maxPayload: 4 * limits.maxFrameBytes,
+    maxPayload: maxPayloadBytes,
     clientTracking: false,
     perMessageDeflate: parts.compress ? { threshold: 1024, serverNoContextTakeover: true } : false,
     handleProtocols: (offered) => (offered.has(limits.subprotocol) ? limits.subprotocol : false),
@@ -53,22 +56,22 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
 }
 
 function attach(parts: WebSocketParts, webSocket: WebSocket): void {
-  if (webSocket.protocol !== limits.subprotocol) {
-    webSocket.close(closeCodes.version, `speak ${limits.subprotocol}`);
-    return;
-  }
-  const input = parts.open(adapt(webSocket));
-  webSocket.on("message", (data: RawData, isBinary: boolean) => {
-    if (isBinary) webSocket.close(closeCodes.badFrame, "text frames only");
-    else if (sizeOf(data) > limits.maxFrameBytes) {
-      webSocket.send(JSON.stringify(errorFrame("TOO_LARGE")));
-      webSocket.close(closeCodes.tooLarge, "frame too large");
-    } else input.receive(textOf(data));
-  });
+  // Before anything else: an error that nobody listens to ends the process.
   webSocket.on("error", (error: Error & { code?: string }) => {
-    if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH")
-      webSocket.close(closeCodes.tooLarge, "frame too large");
     parts.log.debug("socket error", { code: error.code });
+  });
+  const socket = adapt(webSocket);
+  if (webSocket.protocol !== limits.subprotocol) {
+    return socket.close(closeCodes.version, `speak ${limits.subprotocol}`);
+  }
+  const input = parts.open(socket);
+  webSocket.on("message", (data: RawData, isBinary: boolean) => {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    if (isBinary) socket.close(closeCodes.badFrame, "text frames only");
+    else if (sizeOf(data) > limits.maxFrameBytes) {
+      socket.send(JSON.stringify(errorFrame("TOO_LARGE")));
+      socket.close(closeCodes.tooLarge, "frame too large");
+    } else input.receive(textOf(data));
   });
   webSocket.on("close", () => input.closed());
 }
@@ -80,8 +83,11 @@ function adapt(webSocket: WebSocket): Socket {
     },
     close: (code, reason) => {
       webSocket.close(code, reason);
-      const timer = setTimeout(() => webSocket.terminate(), 2000);
+      // A socket that is not read does not see the other end's close frame.
+      webSocket.resume();
+      const timer = setTimeout(() => webSocket.terminate(), closeWaitMs);
       timer.unref();
+      webSocket.once("close", () => clearTimeout(timer));
     },
     buffered: () => webSocket.bufferedAmount,
     pause: () => webSocket.pause(),
@@ -99,5 +105,6 @@ function textOf(data: RawData): string {
 }
 
 function refuse(duplex: Duplex, status: number, text: string): void {
+  duplex.once("finish", () => duplex.destroy());
   duplex.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
