@@ -12,14 +12,17 @@ export class RateLimit {
     this.#at = now;
   }
 
-  /** Takes a token: 0 when there was one, otherwise the milliseconds until there is. */
-  take(now: number): number {
+  /**
+   * Takes a token: 0 when there was one, otherwise the milliseconds until there is.
+   * @param keep tokens that have to stay
+   */
+  take(now: number, keep = 0): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (this.#tokens >= 1) {
+    if (this.#tokens >= 1 + keep) {
       this.#tokens -= 1;
       return 0;
     }
-    return Math.ceil((1 - this.#tokens) / this.#perMs);
+    return Math.ceil((1 + keep - this.#tokens) / this.#perMs);
   }
 }

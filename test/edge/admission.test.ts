@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { fixedAdmission } from "../../edge/admission.ts";
+import type { Random } from "../../base/random.ts";
+
+function random(seed = 1): Random {
+  let state = seed;
+  return {
+    float: () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647,
+    id: () => "id",
+  };
+}
+
+/** A crowd that comes at once and comes back when it is told; returns when each was admitted. */
+function storm(perSecond: number, resumes: number, colds: number): { at: number; resume: boolean }[] {
+  let now = 0;
+  const admission = fixedAdmission(perSecond, random(), () => now);
+  const crowd = Array.from({ length: resumes + colds }, (_, i) => ({ at: 0, resume: i < resumes }));
+  const done: { at: number; resume: boolean }[] = [];
+  for (let steps = 0; crowd.length > 0 && steps < 200_000; steps++) {
+    crowd.sort((a, b) => a.at - b.at);
+    const next = crowd[0];
+    if (next === undefined) break;
+    now = next.at;
+    const waitMs = admission.admit(next.resume);
+    if (waitMs === 0) done.push(...crowd.splice(0, 1));
+    else next.at = now + waitMs;
+  }
+  return done;
+}
+
+describe("admission", () => {
+  it("admits at its rate and tells the rest to come back when their turn is", () => {
+    let now = 0;
+    const admission = fixedAdmission(100, { float: () => 0, id: () => "" }, () => now);
+    const waits = Array.from({ length: 300 }, () => admission.admit(true));
+    const admitted = waits.filter((wait) => wait === 0).length;
+    expect(Math.abs(admitted - 90)).toBeLessThanOrEqual(1);
+    const told = waits.filter((wait) => wait > 0);
+    expect(told[0]).toBe(10);
+    expect(told.at(-1)).toBe(10 * told.length);
+    now = 60_000;
+    expect(admission.admit(true)).toBe(0);
+  });
+
+  it("spreads a storm over the time that it needs, with few refusals each", () => {
+    const done = storm(300, 2700, 0);
+    expect(done).toHaveLength(2700);
+    const last = Math.max(...done.map(({ at }) => at));
+    expect(last).toBeGreaterThan(7500);
+    expect(last).toBeLessThan(13_000);
+    for (let second = 1; second < 8; second++) {
+      const inIt = done.filter(({ at }) => at >= second * 1000 && at < (second + 1) * 1000).length;
+      expect(inIt).toBeGreaterThan(180);
+    }
+  });
+
+  it("lets no crowd of cold starts push resumes aside, nor the other way round", () => {
+    const done = storm(300, 1200, 1200);
+    const early = done.filter(({ at }) => at < 4000);
+    const resumes = early.filter(({ resume }) => resume).length;
+    expect(resumes).toBeGreaterThan(0.65 * early.length);
+    expect(early.length - resumes).toBeGreaterThan(0.12 * early.length);
+  });
+
+  it("gives one lane what the other does not use", () => {
+    let now = 0;
+    const admission = fixedAdmission(100, random(), () => now);
+    let admitted = 0;
+    for (now = 0; now < 20_000; now += 2) if (admission.admit(false) === 0) admitted++;
+    expect(admitted).toBeGreaterThan(1900);
+    expect(admitted).toBeLessThan(2200);
+  });
+
+  it("admits somebody even at one a second", () => {
+    let now = 0;
+    const admission = fixedAdmission(1, random(), () => now);
+    let colds = 0;
+    for (now = 0; now < 30_000; now += 500) if (admission.admit(false) === 0) colds++;
+    expect(colds).toBeGreaterThan(5);
+  });
+});
