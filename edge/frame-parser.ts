@@ -47,7 +47,7 @@ export function frameParser(): FrameParser {
     if (
       frame.t === "open" &&
       frame.meta !== undefined &&
-      JSON.stringify(frame.meta).length > limits.maxMetaBytes
+      Buffer.byteLength(JSON.stringify(frame.meta)) > limits.maxMetaBytes
     ) {
       return { kind: "refused", header, code: "TOO_LARGE" };
     }
