@@ -43,6 +43,8 @@ export interface HttpParts {
   readonly history: (tenant: TenantId, visitor: UserId) => Promise<SessionDescription["follows"] | undefined>;
 }
 
+/** A request that is not complete by then is given up. */
+const requestMs = 30_000;
 const visitorTokenMs = 24 * 3600_000;
 const staffTokenMs = 12 * 3600_000;
 const tokensPerSecond = 200;
@@ -64,7 +66,16 @@ const tokenRequest = Compile(
 
 /** Builds the HTTP server; it does not listen yet. */
 export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: 16 * 1024, trustProxy: false, forceCloseConnections: true });
+  const app = fastify({
+    bodyLimit: 16 * 1024,
+    trustProxy: false,
+    forceCloseConnections: true,
+    requestTimeout: requestMs,
+  });
+  app.addHook("onSend", async (request, reply) => {
+    void reply.header("x-content-type-options", "nosniff");
+    if (request.url.startsWith("/v1/")) void reply.header("cache-control", "no-store");
+  });
   app.setErrorHandler((error, _request, reply) => {
     const status = (error as { statusCode?: number }).statusCode ?? 500;
     void refuse(reply, status, status === 413 ? "TOO_LARGE" : status < 500 ? "INVALID" : "INTERNAL");

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
-import { extname, join, normalize } from "node:path";
+import { extname, join, sep } from "node:path";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Directory } from "../../actors/directory.ts";
 import type { TenantId } from "../../protocol/ids.ts";
@@ -31,24 +31,26 @@ const policy =
 export async function servePages(app: FastifyInstance, parts: PageParts, tokenMs: number): Promise<void> {
   const cache = new Map<string, { readonly type: string; readonly body: string }>();
   const load = async (
+    folder: string,
     path: string,
   ): Promise<{ readonly type: string; readonly body: string } | undefined> => {
-    const cached = cache.get(path);
+    const within = join(parts.root, folder, sep);
+    const file = join(within, path);
+    const type = types[extname(file)];
+    if (type === undefined || !file.startsWith(within)) return undefined;
+    const cached = cache.get(file);
     if (cached !== undefined) return cached;
-    const type = types[extname(path)];
-    const file = normalize(join(parts.root, path));
-    if (type === undefined || !file.startsWith(normalize(parts.root))) return undefined;
     try {
       const source = await readFile(file, "utf8");
-      const page = { type, body: extname(path) === ".ts" ? stripTypeScriptTypes(source) : source };
-      cache.set(path, page);
+      const page = { type, body: extname(file) === ".ts" ? stripTypeScriptTypes(source) : source };
+      cache.set(file, page);
       return page;
     } catch {
       return undefined;
     }
   };
-  const send = async (reply: FastifyReply, path: string): Promise<FastifyReply> => {
-    const page = await load(path);
+  const send = async (reply: FastifyReply, folder: string, path: string): Promise<FastifyReply> => {
+    const page = await load(folder, path);
     if (page === undefined) {
       reply.callNotFound();
       return reply;
@@ -57,15 +59,14 @@ export async function servePages(app: FastifyInstance, parts: PageParts, tokenMs
       .type(page.type)
       .headers({
         "content-security-policy": policy,
-        "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
       })
       .send(page.body);
   };
-  app.get("/", (_request, reply) => send(reply, "web/demo/index.html"));
+  app.get("/", (_request, reply) => send(reply, "web", "demo/index.html"));
   for (const folder of ["client", "protocol", "web"]) {
     app.get<{ Params: { "*": string } }>(`/${folder}/*`, (request, reply) =>
-      send(reply, `${folder}/${request.params["*"]}`),
+      send(reply, folder, request.params["*"]),
     );
   }
   app.get("/v1/demo", async () => {
