@@ -34,6 +34,7 @@ export class SimulatedNode {
   readonly #world: World;
   readonly #settings: NodeSettings;
   #runs = 0;
+  #peakBacklog = 0;
   #process: Process | undefined;
   #node: UsherNode | undefined;
 
@@ -56,6 +57,11 @@ export class SimulatedNode {
   /** Whether it has a process. */
   get alive(): boolean {
     return this.#process !== undefined;
+  }
+
+  /** Most tasks that ever waited for the processor, in all runs. */
+  get peakBacklog(): number {
+    return Math.max(this.#peakBacklog, this.#process?.peakBacklog ?? 0);
   }
 
   /** Starts a run. */
@@ -108,6 +114,7 @@ export class SimulatedNode {
     const process = this.#process;
     if (process === undefined) return;
     const node = this.#node;
+    this.#peakBacklog = this.peakBacklog;
     process.kill();
     this.#world.sockets.setDoor(this.name, undefined);
     this.#world.sockets.crash(this.name, silently);

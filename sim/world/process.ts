@@ -11,6 +11,9 @@ import type { Owner, Scheduler, Task } from "./scheduler.ts";
 /** When every simulation begins, for people to read: 2023-11-14. */
 export const epochMs = 1_700_000_000_000;
 
+/** Node's timers take at least this. */
+const shortestMs = 1;
+
 /** A process of the simulated world. */
 export class Process implements Owner {
   readonly name: string;
@@ -169,7 +172,7 @@ export class Process implements Owner {
 
   #makeClock(): Clock {
     const { scheduler } = this;
-    const due = (delayMs: number): number => scheduler.now + Math.max(0, delayMs) / this.#rate;
+    const due = (delayMs: number): number => scheduler.now + Math.max(shortestMs, delayMs) / this.#rate;
     const now = (): number => this.#anchored + (scheduler.now - this.#anchor) * this.#rate;
     return {
       now,

@@ -29,6 +29,8 @@ export interface Task {
 export type OnError = (error: unknown, owner: Owner | undefined) => void;
 
 const breathEvery = 8192;
+/** More tasks than these within a millisecond are a loop. */
+const standstillTasks = 1_000_000;
 const compactAbove = 4096;
 const breathe = globalThis.setImmediate;
 
@@ -40,6 +42,9 @@ export class Scheduler {
   #order = 0;
   #cancelled = 0;
   #executed = 0;
+  /** When time last went on by a millisecond, and how many tasks had run then. */
+  #stirredAt = 0;
+  #stirred = 0;
   #current: Owner | undefined;
   #running = false;
 
@@ -110,7 +115,7 @@ export class Scheduler {
 
   /**
    * Lets time pass until the script has ended, which itself waits by `sleep` and by what happens.
-   * @throws Error when nothing is left to happen and the script still waits
+   * @throws Error when nothing is left to happen and the script still waits, or when time stands still
    */
   drive<T>(script: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -120,6 +125,10 @@ export class Scheduler {
         this.#running = true;
         if (settle === undefined && !this.#next()) {
           settle = () => reject(new Error(`nothing is left to happen at ${this.#now} ms`));
+        }
+        if (this.#executed - this.#stirred > standstillTasks) {
+          const name = this.#current?.name ?? "the world";
+          settle = () => reject(new Error(`time stands still at ${this.#now} ms: ${name} never rests`));
         }
         if (settle !== undefined) {
           this.#running = false;
@@ -148,6 +157,10 @@ export class Scheduler {
       if (!task.live) {
         this.#cancelled = Math.max(0, this.#cancelled - 1);
         continue;
+      }
+      if (task.at - this.#stirredAt >= 1) {
+        this.#stirredAt = task.at;
+        this.#stirred = this.#executed;
       }
       this.#now = task.at;
       if (task.owner !== undefined && !task.owner.admits(task)) continue;

@@ -1,0 +1,186 @@
+/**
+ * The nodes of a simulated world and what is done to them. Role: starts nodes, begins and ends faults. Invariant: after
+ * `heal` no fault is in force and every node runs.
+ */
+import { unreachable } from "../base/assert.ts";
+import type { Fault } from "./faults.ts";
+import { Stream } from "./world/chance.ts";
+import { SimulatedNode, type NodeSettings } from "./world/node.ts";
+import type { Condition } from "./world/weather.ts";
+import type { World } from "./world/world.ts";
+
+type Undo = () => void;
+
+/** All nodes. */
+export class Cluster {
+  readonly nodes: readonly SimulatedNode[];
+  readonly #world: World;
+  readonly #settings: NodeSettings;
+  readonly #undo = new Set<Undo>();
+  readonly #leaving = new Set<SimulatedNode>();
+  readonly #switchNetworks: (share: number, chance: Stream) => void;
+
+  /** @param switchNetworks changes the network of a share of the users */
+  constructor(
+    world: World,
+    settings: NodeSettings,
+    count: number,
+    switchNetworks: (share: number, chance: Stream) => void,
+  ) {
+    this.#world = world;
+    this.#settings = settings;
+    this.#switchNetworks = switchNetworks;
+    this.nodes = Array.from({ length: count }, (_, i) => new SimulatedNode(world, settings, `n${i + 1}`));
+  }
+
+  /** Starts all nodes. */
+  start(): void {
+    for (const node of this.nodes) node.start();
+  }
+
+  /** Whether every living node serves and all agree on stable owners. */
+  calm(): boolean {
+    const living = this.nodes.filter(({ alive }) => alive).map(({ node }) => node);
+    const [first] = living;
+    if (first === undefined) return false;
+    for (const node of living) if (node === undefined || !node.ready()) return false;
+    for (let shard = 0; shard < this.#settings.shards; shard++) {
+      const route = first.placement.route(shard);
+      if (route === undefined || route.state !== "stable") return false;
+      for (const node of living) {
+        const other = node?.placement.route(shard);
+        if (other?.epoch !== route.epoch || other.owner.node !== route.owner.node) return false;
+      }
+    }
+    return true;
+  }
+
+  /** Why the cluster is not calm, in words. */
+  trouble(): string {
+    return this.nodes
+      .map(({ name, node, alive }) => `${name} ${alive ? node?.trouble() || "ready" : "gone"}`)
+      .join(", ");
+  }
+
+  /** Most tasks that ever waited for one node's processor. */
+  get peakBacklog(): number {
+    return Math.max(...this.nodes.map(({ peakBacklog }) => peakBacklog));
+  }
+
+  /** Begins a fault; it ends after its time, or when the world heals. */
+  strike(fault: Fault): void {
+    const undo = this.#begin(fault);
+    if (undo === undefined) return;
+    const once = (): void => {
+      if (!this.#undo.delete(once)) return;
+      undo();
+    };
+    this.#undo.add(once);
+    if (fault.for > 0) {
+      const { scheduler } = this.#world;
+      scheduler.schedule(scheduler.now + fault.for, undefined, once);
+    }
+  }
+
+  /** Ends all faults and starts what has ended. */
+  heal(): void {
+    for (const undo of this.#undo) undo();
+    this.#world.sky.calm();
+    for (const node of this.nodes) node.start();
+  }
+
+  #begin(fault: Fault): Undo | undefined {
+    const { kv, store, sockets, seed } = this.#world;
+    const value = fault.value ?? 0;
+    switch (fault.kind) {
+      case "crash":
+      case "power-loss":
+        return this.#end(fault.target, (node) => node.crash(fault.kind === "power-loss"));
+      case "leave":
+        return this.#leave(fault);
+      case "pause":
+        for (const node of this.#targets(fault.target)) node.process?.pause();
+        return () => this.#targets(fault.target).forEach((node) => node.process?.resume());
+      case "partition":
+        return this.#lay(fault.target, { blocked: true });
+      case "delay":
+        return this.#lay(fault.target, { delayMs: value / 2, jitterMs: value / 2 });
+      case "loss":
+        return this.#lay(fault.target, { loss: value });
+      case "duplicate":
+        return this.#lay(fault.target, { duplicate: value });
+      case "bus-down":
+        kv.down = true;
+        return () => {
+          kv.down = false;
+        };
+      case "kv-deaf":
+        return void kv.deafen(fault.target);
+      case "kv-empty":
+        return void kv.restore("empty");
+      case "kv-old":
+        kv.remember();
+        return () => kv.restore("old");
+      case "kv-false-winners":
+        kv.falseWinners = value;
+        return () => {
+          kv.falseWinners = 0;
+        };
+      case "store-down":
+        store.down = true;
+        return () => {
+          store.down = false;
+        };
+      case "store-failover":
+        store.down = true;
+        void store.failOver(value);
+        return () => {
+          store.down = false;
+        };
+      case "clock-rate":
+        for (const node of this.#targets(fault.target)) node.process?.setRate(value);
+        return () => this.#targets(fault.target).forEach((node) => node.process?.setRate(1));
+      case "wall-jump":
+        for (const node of this.#targets(fault.target)) node.process?.shiftWall(value);
+        return undefined;
+      case "cut-sockets":
+        return void sockets.cut(fault.target, fault.value ?? 1);
+      case "network-switch":
+        return void this.#switchNetworks(value, new Stream(seed, `switch/${fault.at}`));
+      default:
+        return unreachable(fault.kind);
+    }
+  }
+
+  #targets(target: string): SimulatedNode[] {
+    return this.nodes.filter(({ name }) => target === "*" || target === name);
+  }
+
+  #end(target: string, end: (node: SimulatedNode) => void): Undo {
+    const nodes = this.#targets(target);
+    for (const node of nodes) end(node);
+    return () => nodes.forEach((node) => node.start());
+  }
+
+  /** The time of a planned stop counts from its end. */
+  #leave(fault: Fault): Undo | undefined {
+    for (const node of this.#targets(fault.target)) {
+      if (this.#leaving.has(node)) continue;
+      this.#leaving.add(node);
+      void node.leave().then(() => {
+        this.#leaving.delete(node);
+        const { scheduler } = this.#world;
+        scheduler.schedule(scheduler.now + fault.for, undefined, () => node.start());
+      });
+    }
+    return undefined;
+  }
+
+  #lay(target: string, condition: Omit<Condition, "from" | "to">): Undo {
+    const both = target.includes("|");
+    const [from = "*", to = "*"] = target.split(both ? "|" : ">");
+    const undos = [this.#world.sky.add({ ...condition, from, to })];
+    if (both) undos.push(this.#world.sky.add({ ...condition, from: to, to: from }));
+    return () => undos.forEach((undo) => undo());
+  }
+}

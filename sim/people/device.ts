@@ -1,0 +1,143 @@
+/**
+ * One customer's or agent's device: a process of its own that runs the real SDK. Role: the SDK's environment on
+ * simulated sockets, the history of what it saw, and how long it was away. Boundary: what it says is up to visitors and
+ * agents.
+ */
+import { connect, type Client } from "../../client/client.ts";
+import type { Environment } from "../../client/environment.ts";
+import type { Role } from "../../protocol/ids.ts";
+import { textOf, type DeviceHistory, type History, type SendRecord } from "../history.ts";
+import type { Process } from "../world/process.ts";
+import type { World } from "../world/world.ts";
+import { Tap, type WireTally } from "./tap.ts";
+
+/** What the devices of a run share. */
+export interface DeviceParts {
+  readonly world: World;
+  readonly history: History;
+  readonly tally: WireTally;
+  /** Milliseconds that each reconnect took, from the loss to the next welcome. */
+  readonly recoveries: number[];
+}
+
+/** One device. */
+export class Device {
+  readonly name: string;
+  readonly user: string;
+  readonly process: Process;
+  readonly client: Client;
+  readonly seen: DeviceHistory;
+  readonly #parts: DeviceParts;
+  #sends = 0;
+  #lostAt: number | undefined;
+  #wake: () => void = () => {};
+
+  /** Begins to connect. */
+  constructor(parts: DeviceParts, role: Role, user: string, name: string) {
+    this.#parts = parts;
+    this.name = name;
+    this.user = user;
+    this.process = parts.world.process(name);
+    this.seen = parts.history.device(name, role === "visitor" ? "all" : "staff");
+    const token = () => `${role}:${user}`;
+    const made = this.process.enter(() =>
+      connect({
+        url: "ws://usher/ws",
+        token,
+        device: name,
+        environment: this.#environment(),
+        historySize: 50,
+      }),
+    );
+    if (made === undefined) throw new Error("a client could not be made");
+    this.client = made;
+    this.#listen();
+  }
+
+  /** Highest number that it has seen in a conversation. */
+  last(conv: string): number {
+    return this.seen.seen.get(conv)?.at(-1)?.seq ?? 0;
+  }
+
+  /** Says something unique and records what came of it; resolves with the code of a refusal. */
+  async say(conv: string): Promise<string | undefined> {
+    const { scheduler } = this.#parts.world;
+    const send: SendRecord = {
+      text: `${this.name}#${++this.#sends}`,
+      conv,
+      device: this.name,
+      startedAt: scheduler.now,
+      seen: this.last(conv),
+    };
+    this.#parts.history.sends.push(send);
+    try {
+      const { seq } = await this.client.send(conv, send.text);
+      send.seq = seq;
+    } catch (error) {
+      send.refused = codeOf(error);
+    }
+    send.settledAt = scheduler.now;
+    return send.refused;
+  }
+
+  /** Its network changes: what it had is gone, the server hears nothing, and the system says so. */
+  changeNetwork(): void {
+    this.#parts.world.sockets.abandon(this.process);
+    this.process.enter(() => this.#wake());
+  }
+
+  /** Ends it. */
+  stop(): void {
+    this.process.enter(() => this.client.stop());
+  }
+
+  #environment(): Environment {
+    const { world, tally, history } = this.#parts;
+    const { clock, random } = this.process;
+    const tap = new Tap(tally, (guarantee, text) => history.violate(guarantee, `${this.name}: ${text}`));
+    const stored = new Map<string, string>();
+    return {
+      now: () => clock.now(),
+      wall: () => clock.wall(),
+      after: (delayMs, run) => clock.after(delayMs, run),
+      random: () => random.float(),
+      id: () => random.id(),
+      openSocket: (url) => tap.watch(world.sockets.dial(this.process, url)),
+      storage: { get: (key) => stored.get(key), set: (key, value) => void stored.set(key, value) },
+      onWake: (run) => {
+        this.#wake = run;
+        return () => {
+          this.#wake = () => {};
+        };
+      },
+    };
+  }
+
+  #listen(): void {
+    const { client, seen } = this;
+    const { recoveries, history } = this.#parts;
+    client.on("event", ({ conv, seq, prev, epoch, ev }) => {
+      const list = seen.seen.get(conv) ?? [];
+      list.push({ seq, prev, epoch, text: textOf(ev.body) });
+      seen.seen.set(conv, list);
+    });
+    client.on("reset", ({ conv }) => void seen.seen.set(conv, []));
+    client.on("left", ({ conv }) => void seen.seen.delete(conv));
+    client.on("state", ({ state }) => {
+      const { now } = this.#parts.world.scheduler;
+      if (state === "online") {
+        if (this.#lostAt !== undefined) recoveries.push(now - this.#lostAt);
+        this.#lostAt = undefined;
+      } else if (state === "waiting" && client.identity !== undefined) this.#lostAt ??= now;
+      else if (state === "stopped" && !this.process.dead) this.#lostAt = undefined;
+    });
+    client.on("error", (error) => {
+      if (codeOf(error) === "UNKNOWN") history.violate("NoCrash", `${this.name}: ${error.message}`);
+    });
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return "UNKNOWN";
+}

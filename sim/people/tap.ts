@@ -1,0 +1,122 @@
+/**
+ * Watches one device's connections frame by frame. MonotonicDelivery and NoSkip hold on the wire itself, before the SDK
+ * can hide anything; repeated commands and refusals are counted.
+ */
+import type { ClientSocket } from "../../client/environment.ts";
+import type { ServerFrame } from "../../protocol/frames.ts";
+
+/** What all taps of a run count. */
+export interface WireTally {
+  /** Command frames that were sent again, and acknowledged after that. */
+  duplicates: number;
+  /** Connections that ended before a welcome because the server said so. */
+  refused: number;
+  frames: number;
+}
+
+/** Told what is wrong. */
+export type OnViolation = (guarantee: string, text: string) => void;
+
+/** The taps of one device. */
+export class Tap {
+  readonly #tally: WireTally;
+  readonly #onViolation: OnViolation;
+  /** How often each unanswered command was sent. */
+  readonly #sent = new Map<string, number>();
+
+  constructor(tally: WireTally, onViolation: OnViolation) {
+    this.#tally = tally;
+    this.#onViolation = onViolation;
+  }
+
+  /** Puts a watch before a socket. */
+  watch(socket: ClientSocket): ClientSocket {
+    const wire = new Wire(this.#onViolation);
+    let welcomed = false;
+    const tapped: ClientSocket = {
+      send: (text) => {
+        if (text.startsWith(sendPrefix)) this.#noteSent(text, wire);
+        socket.send(text);
+      },
+      close: (code, reason) => socket.close(code, reason),
+      onopen: () => {},
+      onmessage: () => {},
+      onclose: () => {},
+    };
+    socket.onopen = () => tapped.onopen();
+    socket.onmessage = (text) => {
+      this.#tally.frames++;
+      const kind = text.slice(6, text.indexOf('"', 6));
+      if (kind === "welcome") welcomed = true;
+      if (watched.has(kind)) this.#noteReceived(JSON.parse(text) as ServerFrame, wire);
+      tapped.onmessage(text);
+    };
+    socket.onclose = (code, reason) => {
+      if (!welcomed && code >= 4000) this.#tally.refused++;
+      tapped.onclose(code, reason);
+    };
+    return tapped;
+  }
+
+  #noteSent(text: string, wire: Wire): void {
+    const { p, n, conv } = JSON.parse(text) as { p: string; n: number; conv: string };
+    const key = `${conv} ${p} ${n}`;
+    wire.sends.add(key);
+    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
+  }
+
+  #noteReceived(frame: ServerFrame, wire: Wire): void {
+    if (frame.t === "ack") {
+      const key = `${frame.conv} ${frame.p} ${frame.n}`;
+      const times = this.#sent.get(key);
+      if (times === undefined && !wire.sends.has(key)) return;
+      this.#tally.duplicates += (times ?? 1) - 1;
+      this.#sent.delete(key);
+    }
+    wire.receive(frame);
+  }
+}
+
+const sendPrefix = '{"t":"send"';
+const watched: ReadonlySet<string> = new Set(["welcome", "conv", "deliver", "ack", "left"]);
+
+/** The positions of one connection. */
+class Wire {
+  readonly sends = new Set<string>();
+  readonly #position = new Map<string, number>();
+  readonly #fail: OnViolation;
+
+  constructor(onViolation: OnViolation) {
+    this.#fail = onViolation;
+  }
+
+  receive(frame: ServerFrame): void {
+    switch (frame.t) {
+      case "welcome":
+        for (const { conv, base } of frame.convs) this.#position.set(conv, base[0]);
+        return;
+      case "conv":
+        return void this.#position.set(frame.conv, frame.base[0]);
+      case "left":
+        return void this.#position.delete(frame.conv);
+      case "deliver":
+        return this.#deliver(frame.conv, frame.seq, frame.prev);
+      case "ack": {
+        const { conv, seq, prev, p, n } = frame;
+        if (conv === undefined || !this.sends.delete(`${conv} ${p} ${n}`)) return;
+        if (this.#position.get(conv) === prev) this.#position.set(conv, seq);
+        return;
+      }
+      default:
+    }
+  }
+
+  #deliver(conv: string, seq: number, prev: number): void {
+    const at = this.#position.get(conv);
+    if (at === undefined) this.#fail("NoPhantom", `${conv} delivered before it was announced`);
+    else if (seq <= at) this.#fail("MonotonicDelivery", `${conv} delivered ${seq} after ${at} on the wire`);
+    else if (prev !== at)
+      this.#fail("NoSkip", `${conv} delivered ${seq} (prev ${prev}) after ${at} on the wire`);
+    this.#position.set(conv, seq);
+  }
+}

@@ -1,0 +1,44 @@
+/** A customer: opens a conversation, asks the robot or a person, says something now and then, begins anew when it ended. */
+import type { Stream } from "../world/chance.ts";
+import { sleep } from "../../base/clock.ts";
+import type { Device } from "./device.ts";
+
+/** How a customer behaves. */
+export interface VisitorHabits {
+  readonly channel: string;
+  /** Whether a person is asked for right away. */
+  readonly human: boolean;
+  /** Mean time between two messages; undefined for one who only opens. */
+  readonly thinkMs: number | undefined;
+  /** Whether it is time to be silent. */
+  readonly over: () => boolean;
+  /** Answers that may come to a message, since conversations end and agents change. */
+  readonly onRefusal: (code: string, device: Device) => void;
+}
+
+/** Refusals after which a customer begins anew. */
+const ended: ReadonlySet<string> = new Set(["CLOSED", "NOT_FOUND", "FORBIDDEN"]);
+
+/** Lives until `over`; resolves with the last conversation. Runs in the device's process. */
+export async function visit(
+  device: Device,
+  habits: VisitorHabits,
+  chance: Stream,
+): Promise<string | undefined> {
+  const { client, process } = device;
+  let conv: string | undefined;
+  while (!habits.over()) {
+    if (conv === undefined) {
+      conv = await client.open(habits.channel);
+      if (habits.human) await client.human(conv).catch(() => undefined);
+    }
+    if (habits.thinkMs === undefined) return conv;
+    await sleep(process.clock, chance.exponential(habits.thinkMs));
+    if (habits.over()) return conv;
+    const refused = await device.say(conv);
+    if (refused === undefined) continue;
+    if (ended.has(refused)) conv = undefined;
+    else habits.onRefusal(refused, device);
+  }
+  return conv;
+}

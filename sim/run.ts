@@ -1,0 +1,215 @@
+/**
+ * One run: builds a world, lets people come, lets things go wrong, heals it, waits until all is well, and checks.
+ * Phases: boot, arrive, chaos, heal, converge with a deadline.
+ */
+import { directoryOf } from "../actors/directory.ts";
+import type { Claims } from "../actors/socket.ts";
+import { silentLog, type Log } from "../base/log.ts";
+import { messageOf } from "../base/errors.ts";
+import { sleep } from "../base/clock.ts";
+import { frameParser } from "../edge/frame-parser.ts";
+import { checkAssignments } from "./checkers/assignments.ts";
+import { checkDeliveries } from "./checkers/deliveries.ts";
+import type { Checker, Evidence } from "./checkers/evidence.ts";
+import { checkFences } from "./checkers/fences.ts";
+import { checkLogs } from "./checkers/logs.ts";
+import { checkSends } from "./checkers/sends.ts";
+import { Cluster } from "./cluster.ts";
+import { faultText } from "./faults.ts";
+import { History } from "./history.ts";
+import { LogReader } from "./logs.ts";
+import { Crowd } from "./people/crowd.ts";
+import { simulatedTenant, tenantId } from "./people/tenant.ts";
+import type { Settings } from "./settings.ts";
+import { quantiles, type Summary } from "./summary.ts";
+import { freeCosts, usualCosts } from "./world/costs.ts";
+import { epochMs, type Process } from "./world/process.ts";
+import { World } from "./world/world.ts";
+
+/** What a run tells while it goes on. */
+export interface RunObserver {
+  /** The next phase begins, a fault strikes. */
+  event?(atMs: number, text: string): void;
+  /** A log for the nodes. */
+  log?(process: Process, now: () => number): Log;
+}
+
+const checkers: readonly Checker[] = [checkLogs, checkSends, checkDeliveries, checkFences, checkAssignments];
+const bootMs = 60_000;
+const lookMs = 250;
+const tokenMs = 24 * 3600_000;
+
+/** Runs it to the end. The same settings have the same hash. */
+export async function simulate(
+  settings: Settings,
+  observer: RunObserver = {},
+): Promise<Omit<Summary, "wallMs" | "rssMb">> {
+  const history = new History();
+  const world = new World({
+    seed: settings.seed,
+    costs: settings.costs ? usualCosts : freeCosts,
+    onError: (error, owner) => crashed(history, owner?.name ?? "the world", error),
+  });
+  const onUncaught = (error: unknown): void =>
+    crashed(history, world.scheduler.current?.name ?? "the world", error);
+  process.on("uncaughtException", onUncaught);
+  process.on("unhandledRejection", onUncaught);
+  try {
+    return await world.run(() => new Run(settings, world, history, observer).play());
+  } finally {
+    process.off("uncaughtException", onUncaught);
+    process.off("unhandledRejection", onUncaught);
+  }
+}
+
+/** An error that nobody caught ends a real process. */
+function crashed(history: History, name: string, error: unknown): void {
+  const stack = error instanceof Error ? (error.stack ?? "").split("\n").slice(1, 4).join(" ") : "";
+  history.violate("NoCrash", `${name}: ${messageOf(error)} ${stack}`);
+}
+
+class Run {
+  readonly #settings: Settings;
+  readonly #world: World;
+  readonly #history: History;
+  readonly #observer: RunObserver;
+  readonly #crowd: Crowd;
+  readonly #cluster: Cluster;
+  readonly #reader: LogReader;
+
+  constructor(settings: Settings, world: World, history: History, observer: RunObserver) {
+    this.#settings = settings;
+    this.#world = world;
+    this.#history = history;
+    this.#observer = observer;
+    this.#crowd = new Crowd(world, settings, history);
+    this.#reader = new LogReader(world);
+    const parse = frameParser();
+    const nodes = {
+      directory: directoryOf([simulatedTenant(settings)]),
+      verify: (process: Process) => (token: string) => verify(world, process, token),
+      parse,
+      log: (process: Process) => observer.log?.(process, () => world.scheduler.now) ?? silentLog(),
+      shards: settings.shards,
+      admitPerSecond: settings.admit,
+      direct: settings.direct,
+    };
+    this.#cluster = new Cluster(world, nodes, settings.nodes, (share, chance) =>
+      this.#crowd.switchNetworks(share, chance),
+    );
+  }
+
+  async play(): Promise<Omit<Summary, "wallMs" | "rssMb">> {
+    const { scheduler } = this.#world;
+    const { seconds, arriveSeconds, convergeSeconds, faults } = this.#settings;
+    this.#say("boot");
+    this.#cluster.start();
+    if (!(await this.#until(() => this.#cluster.calm(), bootMs)))
+      this.#history.violate("Converges", `the cluster was not ready ${bootMs} ms after its start`);
+    this.#say("people arrive");
+    this.#crowd.arrive();
+    await scheduler.sleep(arriveSeconds * 1000);
+    this.#say("chaos");
+    for (const fault of faults) {
+      scheduler.schedule(scheduler.now + fault.at, undefined, () => {
+        this.#say(faultText(fault));
+        this.#cluster.strike(fault);
+      });
+    }
+    await scheduler.sleep(seconds * 1000);
+    this.#say("heal");
+    this.#cluster.heal();
+    this.#crowd.hush();
+    const healedAt = scheduler.now;
+    const converged = await this.#converge(convergeSeconds * 1000);
+    const convergedMs = converged ? Math.round(scheduler.now - healedAt) : -1;
+    this.#say(converged ? "converged" : "did not converge");
+    await this.#reader.refresh(true);
+    const evidence: Evidence = {
+      history: this.#history,
+      logs: this.#reader.logs,
+      accepted: this.#world.store.accepted,
+      capacity: this.#settings.capacity,
+    };
+    for (const check of checkers) check(evidence);
+    const summary = this.#summary(convergedMs);
+    this.#crowd.leave();
+    for (const node of this.#cluster.nodes) node.crash();
+    return summary;
+  }
+
+  /** Polls with a task of the world's own. */
+  async #until(condition: () => boolean, withinMs: number): Promise<boolean> {
+    const { scheduler } = this.#world;
+    const end = scheduler.now + withinMs;
+    while (!condition()) {
+      if (scheduler.now >= end) return false;
+      await scheduler.sleep(lookMs);
+    }
+    return true;
+  }
+
+  async #converge(withinMs: number): Promise<boolean> {
+    const { scheduler } = this.#world;
+    const end = scheduler.now + withinMs;
+    for (let calm = 0; calm < 2;) {
+      await this.#reader.refresh(false);
+      const behind = this.#cluster.calm() ? this.#crowd.behind(this.#reader.logs, 1) : ["placement"];
+      calm = behind.length === 0 ? calm + 1 : 0;
+      if (calm === 0 && scheduler.now >= end) return this.#blame();
+      await scheduler.sleep(lookMs);
+    }
+    return true;
+  }
+
+  async #blame(): Promise<false> {
+    await this.#reader.refresh(true);
+    const behind = this.#crowd.behind(this.#reader.logs, 20);
+    if (!this.#cluster.calm()) behind.unshift(`placement: ${this.#cluster.trouble()}`);
+    for (const text of behind) this.#history.violate("Converges", text);
+    return false;
+  }
+
+  #summary(convergedMs: number): Omit<Summary, "wallMs" | "rssMb"> {
+    const { scenario, seed, users, nodes } = this.#settings;
+    const { scheduler, digest, sockets } = this.#world;
+    const { sends, devices, violations, counts } = this.#history;
+    let delivered = 0;
+    for (const { seen } of devices) for (const list of seen.values()) delivered += list.length;
+    const acked = sends.filter(({ seq }) => seq !== undefined);
+    return {
+      scenario,
+      seed,
+      hash: digest.toString(),
+      users,
+      nodes,
+      virtualMs: Math.round(scheduler.now),
+      events: scheduler.executed,
+      sends: sends.length,
+      acked: acked.length,
+      delivered,
+      duplicatesSuppressed: this.#crowd.tally.duplicates,
+      attempts: sockets.tally.attempts,
+      refused: this.#crowd.tally.refused + sockets.tally.unreachable,
+      recoveredMs: quantiles(this.#crowd.recoveries),
+      ackMs: quantiles(acked.map(({ startedAt, settledAt }) => (settledAt ?? startedAt) - startedAt)),
+      peakQueue: this.#cluster.peakBacklog,
+      convergedMs,
+      violations,
+      violationCounts: counts,
+    };
+  }
+
+  #say(text: string): void {
+    this.#observer.event?.(this.#world.scheduler.now, text);
+  }
+}
+
+/** A token is `role:user`; verifying it takes a moment and some of the processor. */
+async function verify(world: World, process: Process, token: string): Promise<Claims | undefined> {
+  process.spend(world.costs.verifyMs);
+  await sleep(process.clock, 0.2);
+  const [role, user] = token.split(":");
+  if (role === undefined || user === undefined) return undefined;
+  return { tenant: tenantId, role, user, expiresAt: epochMs + world.scheduler.now + tokenMs };
+}

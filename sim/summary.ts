@@ -1,0 +1,67 @@
+import type { Violation } from "./history.ts";
+
+/** Quantiles in milliseconds. */
+export interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** What a run comes to. */
+export interface Summary {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly hash: string;
+  readonly users: number;
+  readonly nodes: number;
+  readonly virtualMs: number;
+  readonly wallMs: number;
+  readonly rssMb: number;
+  readonly events: number;
+  readonly sends: number;
+  readonly acked: number;
+  readonly delivered: number;
+  readonly duplicatesSuppressed: number;
+  readonly attempts: number;
+  readonly refused: number;
+  readonly recoveredMs: Quantiles;
+  readonly ackMs: Quantiles;
+  readonly peakQueue: number;
+  /** From the end of the faults until all was well; -1 when it never was. */
+  readonly convergedMs: number;
+  readonly violations: readonly Violation[];
+  /** How often each guarantee was violated, also beyond those that are listed. */
+  readonly violationCounts: Readonly<Record<string, number>>;
+}
+
+/** Median, 99th percentile and largest; zeros for none. */
+export function quantiles(values: readonly number[]): Quantiles {
+  const sorted = Float64Array.from(values).sort();
+  const at = (share: number): number =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+/** The summary for people. */
+export function summaryText(summary: Summary): string {
+  const { recoveredMs, ackMs, violations, violationCounts } = summary;
+  const spread = ({ p50, p99, max }: Quantiles): string => `p50 ${p50}  p99 ${p99}  max ${max} ms`;
+  const lines = [
+    `${summary.scenario}, seed ${summary.seed}: ${summary.users} users, ${summary.nodes} nodes`,
+    `  time        ${(summary.virtualMs / 1000).toFixed(1)} s virtual in ${(summary.wallMs / 1000).toFixed(1)} s, ${summary.events} events, ${summary.rssMb} MB`,
+    `  messages    ${summary.sends} sent, ${summary.acked} acknowledged, ${summary.delivered} deliveries, ${summary.duplicatesSuppressed} repeats suppressed`,
+    `  answered    ${spread(ackMs)}`,
+    `  connections ${summary.attempts} attempts, ${summary.refused} refused`,
+    `  recovered   ${spread(recoveredMs)}`,
+    `  queue       ${summary.peakQueue} tasks at most before a node's processor`,
+    `  converged   ${summary.convergedMs < 0 ? "never" : `${summary.convergedMs} ms after the last fault`}`,
+    `  hash        ${summary.hash}`,
+  ];
+  if (violations.length === 0) lines.push("  no violation");
+  for (const [guarantee, count] of Object.entries(violationCounts)) {
+    lines.push(`  VIOLATED    ${guarantee}, ${count} times`);
+    for (const one of violations.filter((other) => other.guarantee === guarantee).slice(0, 5))
+      lines.push(`              ${one.text}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
