@@ -16,6 +16,8 @@ class Host {
   readonly fences: number[] = [];
   lost = 0;
   restored = 0;
+  /** The store has forgotten something since this lane began. */
+  forgotten = false;
   lane: Lane | undefined;
   #waiting: { number: number; id: number }[] = [];
   #seq = 0;
@@ -34,6 +36,7 @@ class Host {
     if (claimed?.kind !== "claimed") return this.begin((claimed?.epoch ?? epoch) + 1);
     this.#seq = (await this.stored()).length;
     this.#waiting = [];
+    this.forgotten = false;
     const again = (): void => {
       this.lane = undefined;
     };
@@ -322,7 +325,9 @@ describe("committer", () => {
             const known = acked.get(host) ?? [];
             known.push(...host.acked.splice(0));
             if (host.lane !== undefined) continue;
-            if (host.lost > 0) {
+            // Fenced before it could replay: neither its memory nor the store holds what was forgotten.
+            const fencedEarly = host.fences.splice(0).length > 0 && host.forgotten;
+            if (host.lost > 0 || fencedEarly) {
               const stored = new Set(await host.stored());
               acked.set(
                 host,
@@ -349,6 +354,7 @@ describe("committer", () => {
               break;
             case "forget":
               await made.store.forget(next.count);
+              for (const host of all) host.forgotten = true;
               made.committer.doubt(all.flatMap(({ lane }) => (lane === undefined ? [] : [lane])));
               break;
             case "doubt":

@@ -1,0 +1,90 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { CommandAnswer } from "../../actors/behavior.ts";
+import { decodeRow, encodeRow, judge, remember, type ProducerRow } from "../../actors/producers.ts";
+import { limits } from "../../protocol/limits.ts";
+
+const ack = (seq: number): CommandAnswer => ({ kind: "ack", seq, epoch: 1, prev: seq - 1, ts: seq });
+const command = (n: number, after = n - 1, digest = n) => ({ p: "p", n, after, digest });
+
+describe("producers", () => {
+  it("accept a command iff `after <= last < n`", () => {
+    const row: ProducerRow = { last: 5, answers: [] };
+    expect(judge(row, command(6)).kind).toBe("fresh");
+    expect(judge(row, command(9, 5)).kind).toBe("fresh");
+    expect(judge(row, command(9, 8))).toEqual({ kind: "refused", code: "GAP", last: 5 });
+    expect(judge(row, command(5))).toEqual({ kind: "refused", code: "SKIPPED", last: 5 });
+  });
+
+  it("tell an unknown producer from a gap", () => {
+    expect(judge(undefined, command(1)).kind).toBe("fresh");
+    expect(judge(undefined, command(3, 2))).toEqual({ kind: "refused", code: "PRODUCER_UNKNOWN", last: 0 });
+  });
+
+  it("give a repeat its old answer, and refuse another body", () => {
+    const row = remember(undefined, command(1), ack(7));
+    expect(judge(row, command(1))).toEqual({ kind: "repeat", answer: ack(7) });
+    expect(judge(row, command(1, 0, 99))).toEqual({ kind: "refused", code: "PRODUCER_CONFLICT", last: 1 });
+  });
+
+  it("survive being stored, whatever was answered", () => {
+    const answer = fc.oneof(
+      fc.record({
+        kind: fc.constant("nack" as const),
+        code: fc.constantFrom("CLOSED" as const, "INVALID" as const),
+      }),
+      fc
+        .tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat(), fc.option(fc.string({ minLength: 1 })))
+        .map(([seq, epoch, prev, ts, conv]) => ({
+          kind: "ack" as const,
+          seq,
+          epoch,
+          prev,
+          ts,
+          ...(conv === null ? {} : { conv }),
+        })),
+    );
+    fc.assert(
+      fc.property(fc.array(answer, { maxLength: 40 }), (answers) => {
+        let row: ProducerRow | undefined;
+        for (const [i, one] of answers.entries()) row = remember(row, command(i + 1), one as CommandAnswer);
+        if (row !== undefined) expect(decodeRow(encodeRow(row))).toEqual(row);
+      }),
+    );
+  });
+
+  it("agree with a model that remembers everything", () => {
+    const step = fc.record({
+      n: fc.integer({ min: 1, max: 60 }),
+      back: fc.integer({ min: 1, max: 5 }),
+      digest: fc.nat(1),
+      reload: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const model = new Map<number, { digest: number; answer: CommandAnswer }>();
+        let row: ProducerRow | undefined;
+        let last = 0;
+        for (const [i, { n, back, digest, reload }] of steps.entries()) {
+          const after = Math.max(0, n - back);
+          const verdict = judge(row, { p: "p", n, after, digest });
+          const old = model.get(n);
+          const remembered = [...model.keys()].slice(-limits.rememberedAnswers).includes(n);
+          if (n > last && after <= last) {
+            expect(verdict).toEqual({ kind: "fresh" });
+            const answer = ack(i + 1);
+            row = remember(row, { p: "p", n, after, digest }, answer);
+            model.set(n, { digest, answer });
+            last = n;
+          } else if (n > last)
+            expect(verdict).toMatchObject({ code: row === undefined ? "PRODUCER_UNKNOWN" : "GAP", last });
+          else if (old === undefined || !remembered) expect(verdict).toMatchObject({ code: "SKIPPED" });
+          else if (old.digest !== digest) expect(verdict).toMatchObject({ code: "PRODUCER_CONFLICT" });
+          else expect(verdict).toEqual({ kind: "repeat", answer: old.answer });
+          if (reload && row !== undefined) row = decodeRow(encodeRow(row));
+          expect(row?.answers.length ?? 0).toBeLessThanOrEqual(limits.rememberedAnswers);
+        }
+      }),
+    );
+  });
+});
