@@ -191,7 +191,7 @@ export class Connection implements ClientPort {
 
   /** The session follows a conversation no more. */
   exit(conv: string): void {
-    this.#whenLive(() => this.subscriptions.exit(conv));
+    this.#whenLive(() => void this.subscriptions.exit(conv));
   }
 
   /** Something of the session that may be dropped. */

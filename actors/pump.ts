@@ -63,6 +63,11 @@ export class Pump {
     return this.#sent[0];
   }
 
+  /** Everything up to here was pushed or is not for this reader. */
+  get seen(): number {
+    return this.#seen[0];
+  }
+
   /** Ends it: nothing is pushed any more. */
   close(): void {
     this.#closed = true;

@@ -1,6 +1,7 @@
 /**
  * One followed conversation of one connection: joins the hub's listener with a pump and the frames that tell of it.
  */
+import { sleep, type Clock } from "../base/clock.ts";
 import { countFor, visibleTo, type Audience, type LogEvent } from "../protocol/events.ts";
 import type { Cursor, Followed, Recovery, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
@@ -34,6 +35,8 @@ export interface Beginning {
 
 /** Logs up to this length are delivered whole to a device that holds nothing of them. */
 const wholeLogEvents = 500;
+const finishMs = 2000;
+const finishPollMs = 20;
 
 /** One conversation that a connection follows. */
 export class Subscription implements Listener {
@@ -86,6 +89,23 @@ export class Subscription implements Listener {
     if (!this.#answered) return;
     if (event.seq > (this.#tail?.seq ?? 0)) this.#tail = event;
     this.#pump?.offer(event);
+  }
+
+  /** Resolves when everything was pushed that the log holds now, or after a bound. */
+  async finish(clock: Clock): Promise<void> {
+    const page = await this.#port.hub.page(this.log, { before: Number.MAX_SAFE_INTEGER }, 1);
+    const last = page?.events.at(-1);
+    if (last === undefined) return;
+    const deadline = clock.now() + finishMs;
+    while (
+      !this.#closed &&
+      this.#pump !== undefined &&
+      this.#pump.seen < last.seq &&
+      clock.now() < deadline
+    ) {
+      this.#pump.kick(last);
+      await sleep(clock, finishPollMs);
+    }
   }
 
   onCast(frame: ServerFrame, audience: Audience, text: string): void {

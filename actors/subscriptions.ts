@@ -36,6 +36,8 @@ const enterAgainMs = 1000;
 export class Subscriptions {
   readonly #port: SubscriptionsPort;
   readonly #byConv = new Map<string, Subscription>();
+  /** Conversations that are left as soon as everything of them was delivered. */
+  readonly #leaving = new Set<string>();
   readonly #forSubscription: SubscriptionPort;
 
   constructor(port: SubscriptionsPort) {
@@ -85,6 +87,7 @@ export class Subscriptions {
 
   /** The session begins to follow a conversation that has just begun. */
   async enter(conv: ConversationId): Promise<void> {
+    this.#leaving.delete(conv);
     if (this.#byConv.has(conv)) return;
     const subscription = this.begin(conv);
     if (subscription === undefined) return;
@@ -99,9 +102,20 @@ export class Subscriptions {
     }
   }
 
-  /** The session follows a conversation no more. */
-  exit(conv: string): void {
-    if (this.end(conv)) this.#port.frame({ t: "left", conv });
+  /**
+   * The session follows a conversation no more. Staff stay entitled to a support conversation and are owed its events up
+   * to the leaving, the close among them; who is out of a group hears nothing more at once.
+   */
+  async exit(conv: string): Promise<void> {
+    const subscription = this.#byConv.get(conv);
+    if (subscription === undefined) return;
+    if (visitorOf(subscription.conv) !== undefined) {
+      this.#leaving.add(conv);
+      await subscription.finish(this.#port.parts.clock);
+      if (!this.#leaving.delete(conv) || !this.isCurrent(subscription)) return;
+    }
+    this.end(conv);
+    this.#port.frame({ t: "left", conv });
   }
 
   /** After the session was away: what it said meanwhile went to nobody. */
@@ -112,7 +126,7 @@ export class Subscriptions {
     for (const { conv } of [...this.#byConv.values()]) {
       if (named.has(conv) || visitorOf(conv) !== undefined) continue;
       const member = await this.#port.parts.isMember(tenant, conv, sessionId(role, user));
-      if (member === false) this.exit(conv);
+      if (member === false) await this.exit(conv);
     }
   }
 

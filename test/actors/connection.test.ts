@@ -228,11 +228,40 @@ describe("connection: while it attaches", () => {
     const client = await world.attached();
     world.gateway.take({ k: "exit", conn: 1, conv });
     await release(tails(world));
+    await world.time.advance(100);
     expect(client.of("left")).toEqual([{ t: "left", conv }]);
     const delivered = client.seqs(conv).length;
     await world.say(conv);
     expect(client.seqs(conv)).toHaveLength(delivered);
     expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("owes who leaves a support conversation its events up to then, also those whose publication is late", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const client = await world.attached("agent.amy");
+    await world.time.advance(100);
+    world.log(conv).append();
+    world.gateway.take({ k: "exit", conn: 1, conv });
+    await world.time.advance(500);
+    expect(client.seqs(conv)).toEqual([1, 2]);
+    expect(client.frames.map(({ t }) => t).slice(-2)).toEqual(["deliver", "left"]);
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("stays when its session enters again before it has left", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const client = await world.attached("agent.amy");
+    await world.time.advance(100);
+    world.gateway.take({ k: "exit", conn: 1, conv });
+    world.gateway.take({ k: "enter", conn: 1, conv });
+    await world.time.advance(500);
+    expect(client.of("left")).toEqual([]);
+    await world.say(conv);
+    expect(client.seqs(conv)).toEqual([1, 2]);
   });
 
   it("attaches again when the session's shard moved before it was welcome", async () => {
