@@ -81,7 +81,12 @@ describe("the main job over three nodes with the demo tenant", () => {
     await visitor.send(conv, "Bye");
     await eventually(() => story(amy, conv).at(-1) === "visitor: Bye");
     expect(story(amy, conv)).toContain("agent: a polite customer");
+    const amySaw: string[] = [];
+    amy.on("event", ({ ev }) => amySaw.push(ev.body.kind));
+    amy.on("left", () => amySaw.push("left"));
     await amy.close(conv);
+    await eventually(() => amySaw.includes("left"), 10_000, "amy has left");
+    expect(amySaw.slice(0, amySaw.indexOf("left"))).toContain("closed");
     await visitor.rate(conv, 5, "quick");
     await eventually(() => story(visitor, conv).at(-1) === "rated");
     const seen = story(visitor, conv).slice(story(visitor, conv).indexOf("queued"));
