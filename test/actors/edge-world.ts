@@ -18,9 +18,9 @@ import { virtualTime, type VirtualClock, type VirtualTime } from "../support/vir
 import { modelLog, type ModelLog } from "./model-log.ts";
 
 /** The tenant of these tests. */
-export const tenant = "demo" as TenantId;
+const tenant = "demo" as TenantId;
 /** Shards of these tests. */
-export const shards = 16;
+const shards = 16;
 
 /** The key of a conversation's log. */
 export function logOf(conv: string): string {
@@ -64,7 +64,7 @@ export function scriptedRouting(): ScriptedRouting {
 }
 
 /** Mailboxes that run as soon as virtual time moves. */
-export function promptActors(soon: (run: () => void) => void): ActorSystem {
+function promptActors(soon: (run: () => void) => void): ActorSystem {
   return {
     family: () => ({
       spawn(_name, initial, run) {
@@ -297,4 +297,23 @@ function scriptedClient({ gateway, time }: EdgeWorld): ScriptedClient {
 /** The shard in which a conversation lives. */
 export function shardOfConversation(conv: string): number {
   return shardOf(conversationAddress(tenant, conv as ConversationId), shards);
+}
+
+/** Holds the answers of one kind of ask until they are let out. */
+export function holding(
+  world: EdgeWorld,
+  kind: ShardEnvelope["k"],
+): (reply: AskReply | undefined) => Promise<void> {
+  const waiting: ((reply: AskReply | undefined) => void)[] = [];
+  world.answer = (envelope) =>
+    envelope.k === kind ? new Promise((resolve) => waiting.push(resolve)) : undefined;
+  return async (reply) => {
+    for (const resolve of waiting.splice(0)) resolve(reply);
+    await world.settle();
+  };
+}
+
+/** An owner's answer to ann's following of a conversation. */
+export function tailsOf(world: EdgeWorld, conv: string): AskReply {
+  return { kind: "tails", tails: [{ to: logOf(conv), who: "v.ann", tail: world.log(conv).end }] };
 }
