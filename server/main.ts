@@ -2,10 +2,7 @@
  * The program: reads the settings, serves HTTP at once (not ready yet), waits for what it stands on, runs one node, and
  * on SIGTERM or SIGINT drains and leaves.
  */
-import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { directoryOf, type TenantConfig } from "../actors/directory.ts";
 import { sleep, systemClock } from "../base/clock.ts";
@@ -23,6 +20,7 @@ import { openBackends, type Backends } from "./backends.ts";
 import { ConfigError, configHelp, readConfig, type Config } from "./config.ts";
 import { demoTenant } from "./demo.ts";
 import { startNode, type UsherNode } from "./node.ts";
+import { keptSecret } from "./secret.ts";
 import { readTenants } from "./tenants.ts";
 
 const version = "0.1.0";
@@ -43,7 +41,8 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
   const random = systemRandom();
   const metrics = promMetrics();
   const directory = directoryOf(tenants);
-  const tokens = jwtTokens(await secretOf(config), () => clock.wall());
+  const secret = config.secret === "" ? await keptSecret(config.dataDir, random) : config.secret;
+  const tokens = jwtTokens(secret, () => clock.wall());
   let node: UsherNode | undefined;
   let backends: Backends | undefined;
   let waitingFor = "its first steps";
@@ -90,6 +89,10 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     if (stopping) return;
     stopping = true;
     log.info("stopping", { signal });
+    clock.after(config.drainMs + stopWithinMs, () => {
+      log.error("stopping takes too long; what is left ends now");
+      process.exit(1);
+    });
     await node?.drain();
     webSockets.close();
     await node?.stop();
@@ -118,6 +121,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     },
     stopped: () => stopping,
   });
+  if (stopping) return;
   node = await startNode({
     clock,
     random,
@@ -134,6 +138,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     drainMs: config.drainMs,
   });
   while (!node.ready() && !stopping) await sleep(clock, readyPollMs);
+  if (stopping) return;
   const host = config.host === "0.0.0.0" ? "127.0.0.1" : config.host;
   await announce(config, tokens, tenants, `http://${host}:${port}`);
   log.info("listening", { port, mode: config.cluster === undefined ? "embedded" : "cluster" });
@@ -152,21 +157,9 @@ function leaveWithParent(leave: (why: string) => void): void {
 
 const parentPollMs = 250;
 
-/** An embedded node keeps a secret of its own beside its data, so that tokens outlive a restart. */
-async function secretOf(config: Config): Promise<string> {
-  if (config.secret !== "") return config.secret;
-  await mkdir(config.dataDir, { recursive: true });
-  const file = join(config.dataDir, "secret");
-  try {
-    return (await readFile(file, "utf8")).trim();
-  } catch {
-    const secret = randomBytes(32).toString("base64url");
-    await writeFile(file, `${secret}\n`, { mode: 0o600, flag: "wx" });
-    return secret;
-  }
-}
-
 const readyPollMs = 20;
+/** Beyond the time for sending clients away: handing over takes 20 s at most. */
+const stopWithinMs = 30_000;
 const announcedTokenMs = 12 * 3600_000;
 
 /** In development: where to look, and tokens to try with. */
