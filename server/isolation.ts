@@ -30,8 +30,9 @@ export function watchIsolation(parts: IsolationParts): Cancel {
   let frozenSince: number | undefined;
   let alone = false;
   let asking = false;
+  let ended = false;
   const change = (now: boolean): void => {
-    if (now === alone) return;
+    if (now === alone || ended) return;
     alone = now;
     parts.log.warn(
       alone ? "this node alone lacks NATS; clients are sent away" : "this node has NATS again",
@@ -50,7 +51,7 @@ export function watchIsolation(parts: IsolationParts): Cancel {
     const fresh = await store.stamped();
     if (parts.frozen()) change(fresh.some((other) => other !== node));
   };
-  return clock.every(stampMs, () => {
+  const cancel = clock.every(stampMs, () => {
     if (asking) return;
     asking = true;
     look()
@@ -59,4 +60,8 @@ export function watchIsolation(parts: IsolationParts): Cancel {
         asking = false;
       });
   });
+  return () => {
+    ended = true;
+    cancel();
+  };
 }

@@ -61,6 +61,9 @@ export async function readTenants(file: string): Promise<readonly TenantConfig[]
     );
   }
   const { tenants } = value;
+  const twice = repeated(tenants);
+  if (twice !== undefined)
+    throw new ConfigError(`USHER_TENANTS: ${file}: tenant ${twice} stands there twice`);
   for (const tenant of tenants) checkReferences(file, tenant);
   return tenants as unknown as readonly TenantConfig[];
 }
@@ -71,6 +74,10 @@ function checkReferences(file: string, tenant: TenantsFile["tenants"][number]): 
   const wrong = (what: string): never => {
     throw new ConfigError(`USHER_TENANTS: ${file}, tenant ${tenant.id}: ${what}`);
   };
+  for (const kind of ["channels", "desks", "robots", "agents"] as const) {
+    const twice = repeated(tenant[kind]);
+    if (twice !== undefined) wrong(`${twice} stands twice among its ${kind}`);
+  }
   for (const channel of tenant.channels) {
     if (!desks.has(channel.desk))
       wrong(`channel ${channel.id} names desk ${channel.desk}, which does not exist`);
@@ -82,4 +89,9 @@ function checkReferences(file: string, tenant: TenantsFile["tenants"][number]): 
     const missing = agent.desks.find((desk) => !desks.has(desk));
     if (missing !== undefined) wrong(`agent ${agent.id} serves desk ${missing}, which does not exist`);
   }
+}
+
+function repeated(named: readonly { id: string }[]): string | undefined {
+  const seen = new Set<string>();
+  return named.find(({ id }) => seen.size === seen.add(id).size)?.id;
 }
