@@ -306,7 +306,9 @@ export class Runtime implements Hosting {
 
   #accept(from: NodeRun, envelope: ShardEnvelope, ask: number | undefined): void {
     const host = this.#shards.serving(envelope.shard);
-    if (host === undefined) {
+    // A host whose shard is known to have another one, here or elsewhere, would promise what it cannot keep.
+    const known = this.#parts.routing.route(envelope.shard)?.epoch ?? 0;
+    if (host === undefined || host.epoch < known) {
       if (ask !== undefined) this.#bounce(from, envelope.shard, ask);
       return;
     }

@@ -47,7 +47,7 @@ describe("producers", () => {
     fc.assert(
       fc.property(fc.array(answer, { maxLength: 40 }), (answers) => {
         let row: ProducerRow | undefined;
-        for (const [i, one] of answers.entries()) row = remember(row, command(i + 1), one as CommandAnswer);
+        for (const [i, one] of answers.entries()) row = remember(row, command(i + 1), one);
         if (row !== undefined) expect(decodeRow(encodeRow(row))).toEqual(row);
       }),
     );

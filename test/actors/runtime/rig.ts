@@ -67,7 +67,7 @@ const obedient: Behavior<Told> = {
       effects.push({ do: "append", event });
     }
     if (what.answer !== undefined) effects.push({ do: "answer", answer: what.answer });
-    if (what.ask === true) {
+    if (what.ask === true || message.kind === "describe") {
       const loaded = (what.needs ?? []).map((need) =>
         "kept" in need ? context.kept(need.kept) : context.isMember(need.member),
       );
