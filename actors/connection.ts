@@ -250,8 +250,9 @@ export class Connection implements ClientPort {
     return false;
   }
 
+  /** Pumps ask whether it is ready before. */
   #deliver(text: string): boolean {
-    if (!this.#ready()) return false;
+    if (this.#stage !== "live") return false;
     this.#write(text);
     return true;
   }

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { ConversationId } from "../../protocol/ids.ts";
+import { limits } from "../../protocol/limits.ts";
+import { edgeWorld } from "./edge-world.ts";
+
+const conv = "s.ann.1" as ConversationId;
+const described = { conv, kind: "support", open: true, openedAt: 5, channel: "web" } as const;
+
+describe("welcome", () => {
+  it("tells of each conversation where it ends, where deliveries begin, and what is unread", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    for (let i = 0; i < 4; i++) world.log(conv).append();
+    world.log(conv).append("staff");
+    const client = await world.attached("visitor.ann", "d", { [conv]: [2, 1] });
+    const [welcome] = client.of("welcome");
+    expect(welcome).toMatchObject({ session: "v.ann", gen: 1, more: false, recovered: { [conv]: true } });
+    expect(welcome?.convs).toEqual([
+      {
+        conv,
+        kind: "support",
+        open: true,
+        openedAt: 5,
+        channel: "web",
+        visitor: "ann",
+        ...{ tail: [4, 1], base: [2, 1], read: 0, unread: 4 },
+      },
+    ]);
+    expect(client.seqs(conv)).toEqual([3, 4]);
+  });
+
+  it("delivers short logs whole and long ones from their end to who holds nothing", async () => {
+    const world = edgeWorld();
+    const long = "s.ann.2" as ConversationId;
+    world.description = { follows: [described, { ...described, conv: long }] };
+    for (let i = 0; i < 500; i++) world.log(conv).append();
+    for (let i = 0; i < 501; i++) world.log(long).append();
+    const client = await world.attached();
+    expect(client.of("welcome")[0]?.convs.map(({ base }) => base)).toEqual([
+      [0, 0],
+      [501, 1],
+    ]);
+    await world.time.advance(0);
+    expect(client.seqs(conv)).toHaveLength(limits.maxUnackedEvents);
+    await client.say({ t: "dack", acks: { [conv]: 256, [long]: 7, "s.bob.1": 3 } });
+    await world.time.advance(0);
+    expect(client.seqs(conv)).toHaveLength(500);
+    expect(client.seqs(long)).toEqual([]);
+  });
+
+  it("takes back a cursor of another epoch, or beyond the end", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    for (let i = 0; i < 3; i++) world.log(conv).append();
+    for (const cursor of [
+      [3, 9],
+      [8, 1],
+    ]) {
+      const client = await world.attached("visitor.ann", `d${cursor.join("")}`, { [conv]: cursor });
+      expect(client.of("welcome")[0]?.recovered).toEqual({ [conv]: "reset" });
+      expect(client.seqs(conv)).toEqual([1, 2, 3]);
+    }
+  });
+
+  it("honours as many cursors as may be followed, those of its session first", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    const cursors: Record<string, [number, number]> = {};
+    for (let i = 0; i < 700; i++) cursors[`s.v${i}.1`] = [0, 0];
+    const client = await world.attached("agent.amy", "d", cursors);
+    const convs = client.of("welcome").flatMap((welcome) => welcome.convs.map((one) => one.conv));
+    expect(convs).toHaveLength(limits.maxFollowed);
+    expect(convs).toContain(conv);
+    expect(world.hub.sizes.followed).toBe(limits.maxFollowed);
+    client.input.closed();
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("tells staff their own presence after it", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [], status: { status: "available", load: 1, capacity: 3 } };
+    const client = await world.attached("agent.amy");
+    expect(client.frames.map(({ t }) => t)).toEqual(["hello", "welcome", "presence"]);
+  });
+});
