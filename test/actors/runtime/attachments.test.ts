@@ -57,4 +57,17 @@ describe("attachments", () => {
     const next = new Attachments(2).attach("s", "d", 1, a, 1);
     expect(old.kind === "attached" && next.kind === "attached" && next.gen > old.gen).toBe(true);
   });
+
+  it("end in time when their close may have been lost, unless they attach again", () => {
+    const all = new Attachments(1);
+    all.attach("s", "gone", 1, a, 1);
+    all.attach("s", "here", 1, a, 2);
+    all.attach("s", "elsewhere", 1, b, 3);
+    all.doubt(a, 100);
+    expect(all.dropDoubted(100)).toEqual([]);
+    all.attach("s", "here", 1, a, 2);
+    expect(all.dropDoubted(101)).toEqual(["s"]);
+    expect(all.count("s")).toBe(2);
+    expect(all.dropDoubted(1e9)).toEqual([]);
+  });
 });

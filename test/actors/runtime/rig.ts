@@ -78,7 +78,7 @@ const obedient: Behavior<Told> = {
 };
 
 /** Wakes run on the clock, one turn later. */
-export function systemOn(clock: Clock): ActorSystem {
+function systemOn(clock: Clock): ActorSystem {
   return {
     family: () => {
       let over = false;
@@ -139,6 +139,7 @@ export interface World {
   address(kind: Address["kind"], shard: number, nth?: number): Address;
 }
 
+/** How many shards a world has. */
 export const shards = 4;
 const tenant = "t" as TenantId;
 
@@ -272,4 +273,5 @@ export function watch<T>(promise: Promise<T>): { value: T | undefined; done: boo
   return seen;
 }
 
+/** The answer of a command that went well. */
 export const ack: CommandAnswer = { kind: "ack", seq: 0, epoch: 0, prev: 0, ts: 0 };
