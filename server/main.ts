@@ -56,6 +56,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     dev: config.dev,
     defaultTenant: tenants[0]?.id ?? ("demo" as TenantId),
     root,
+    failed: (error) => log.error("a request failed", { error: messageOf(error) }),
     ready: () => node?.ready() ?? false,
     trouble: () => node?.trouble() ?? `waiting for ${waitingFor}`,
     scrape: () => metrics.scrape(),

@@ -35,6 +35,8 @@ export interface HttpParts {
   readonly defaultTenant: TenantId;
   /** Folder that holds client/, protocol/ and web/. */
   readonly root: string;
+  /** Told of what went wrong inside. */
+  readonly failed: (error: unknown) => void;
   readonly ready: () => boolean;
   readonly trouble: () => string;
   readonly scrape: () => Promise<{ contentType: string; body: string }>;
@@ -78,6 +80,7 @@ export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
   });
   app.setErrorHandler((error, _request, reply) => {
     const status = (error as { statusCode?: number }).statusCode ?? 500;
+    if (status >= 500) parts.failed(error);
     void refuse(reply, status, status === 413 ? "TOO_LARGE" : status < 500 ? "INVALID" : "INTERNAL");
   });
   app.setNotFoundHandler((_request, reply) => refuse(reply, 404, "NOT_FOUND"));

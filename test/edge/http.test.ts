@@ -39,6 +39,7 @@ async function served(more: Partial<HttpParts> = {}): Promise<Served> {
     trouble: () => "the store is away",
     scrape: () => Promise.resolve({ contentType: "text/plain", body: "usher_connections 0" }),
     picture: () => ({ shards: [] }),
+    failed: () => {},
     locate: (tenant, role, user) => ({ node: `${tenant}.${role}.${user}`, url: "" }),
     history(tenant, visitor) {
       asked.push(`${tenant}/${visitor}`);
@@ -118,6 +119,22 @@ describe("http", () => {
     const staff = await bearer("agent", "amy");
     expect(await status(app, "/v1/visitors/ann/history", staff)).toBe(503);
     expect(await status(app, "/v1/locate", staff)).toBe(503);
+  });
+
+  it("tells the operator of what fails inside, and the client nothing of it", async () => {
+    const failures: unknown[] = [];
+    const { app, bearer } = await served({
+      picture: () => {
+        throw new Error("a bug at /etc/usher");
+      },
+      failed: (error) => void failures.push(error),
+    });
+    const reply = await app.inject({ url: "/admin/placement", headers: await bearer("admin", "root") });
+    expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([500, "INTERNAL"]);
+    expect(reply.body).not.toContain("/etc/usher");
+    expect(failures).toMatchObject([{ message: "a bug at /etc/usher" }]);
+    await app.inject({ method: "POST", url: "/v1/tokens", payload: "{" });
+    expect(failures).toHaveLength(1);
   });
 
   it("shows the placement to admins alone", async () => {
