@@ -29,6 +29,8 @@ const generationsPerEpoch = 2 ** 24;
 /** The attached devices of one shard's sessions. */
 export class Attachments {
   readonly #sessions = new Map<string, Map<string, Attachment>>();
+  /** Attachments that may have ended unheard, and since when. */
+  readonly #doubted = new Map<Attachment, number>();
   #gen: number;
 
   constructor(epoch: number) {
@@ -40,6 +42,7 @@ export class Attachments {
     const devices = this.#sessions.get(session) ?? new Map<string, Attachment>();
     const old = devices.get(device);
     if (old !== undefined && sameConnection(old, run, conn)) {
+      this.#doubted.delete(old);
       return { kind: "attached", gen: old.gen, replaced: undefined, fresh: false };
     }
     if (old !== undefined && old.attempt > attempt) return { kind: "superseded" };
@@ -69,12 +72,31 @@ export class Attachments {
     return this.#sessions.get(session)?.size ?? 0;
   }
 
+  /** Something that this run sent is lost, perhaps the end of a connection: those that live attach again. */
+  doubt(run: NodeRun, now: number): void {
+    for (const devices of this.#sessions.values())
+      for (const attachment of devices.values())
+        if (sameConnection(attachment, run, attachment.conn)) this.#doubted.set(attachment, now);
+  }
+
+  /** Drops those that were doubted before `before` and have not attached again, like `retain`. */
+  dropDoubted(before: number): string[] {
+    if (this.#doubted.size === 0) return [];
+    const over = new Set([...this.#doubted].filter(([, since]) => since < before).map(([one]) => one));
+    for (const one of over) this.#doubted.delete(one);
+    return over.size === 0 ? [] : this.#drop((one) => over.has(one));
+  }
+
   /** Drops those whose run is gone for good, and returns the sessions that lost one. */
   retain(alive: (run: NodeRun) => boolean): string[] {
+    return this.#drop(({ run }) => !alive(run));
+  }
+
+  #drop(over: (attachment: Attachment) => boolean): string[] {
     const changed: string[] = [];
     for (const [session, devices] of this.#sessions) {
       const before = devices.size;
-      for (const [device, { run }] of devices) if (!alive(run)) devices.delete(device);
+      for (const [device, attachment] of devices) if (over(attachment)) devices.delete(device);
       if (devices.size === before) continue;
       changed.push(session);
       if (devices.size === 0) this.#sessions.delete(session);

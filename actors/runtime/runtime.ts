@@ -95,6 +95,7 @@ export class Runtime implements Hosting {
         onEnvelope: (from, envelope) => this.#take(from, envelope),
         onGap: (from) => {
           this.#links.send(from, { k: "renew" });
+          for (const host of this.#shards.hosts.values()) host.doubt(from);
           this.#renew(from);
         },
       },

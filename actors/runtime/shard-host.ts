@@ -38,6 +38,9 @@ import { Firing } from "./timers.ts";
 /** Answers an ask. */
 export type Respond = (reply: AskReply) => void;
 
+/** Who lost something on the way here attaches all its connections again within this time. */
+const reattachMs = 60_000;
+
 /** The host of one shard. */
 export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   readonly shard: number;
@@ -143,10 +146,17 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     return true;
   }
 
+  /** Something that this run sent to this node is lost for good. */
+  doubt(run: NodeRun): void {
+    this.#attachments.doubt(run, this.now());
+  }
+
   /** Runs that are gone for good leave no follower and no attachment behind. */
   retain(alive: (run: NodeRun) => boolean): void {
     this.publisher.retain(alive);
     for (const session of this.#attachments.retain(alive)) this.#devicesChanged(session);
+    for (const session of this.#attachments.dropDoubted(this.now() - reattachMs))
+      this.#devicesChanged(session);
   }
 
   /** Number of active actors. */
