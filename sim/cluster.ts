@@ -133,7 +133,7 @@ export class Cluster {
         };
       case "store-failover":
         store.down = true;
-        void store.failOver(value);
+        void store.failOver(value, (shard, owner) => this.#remembers(shard, owner));
         return () => {
           store.down = false;
         };
@@ -150,6 +150,19 @@ export class Cluster {
       default:
         return unreachable(fault.kind);
     }
+  }
+
+  #remembers(shard: number, owner: string): boolean {
+    return this.nodes.some(({ node }) => {
+      if (node === undefined) return false;
+      const { placement } = node;
+      const route = placement.route(shard);
+      return (
+        owner === `${placement.self.node}/${placement.self.incarnation}` &&
+        route?.state === "stable" &&
+        route.owner.incarnation === placement.self.incarnation
+      );
+    });
   }
 
   #targets(target: string): SimulatedNode[] {

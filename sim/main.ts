@@ -134,7 +134,7 @@ async function swarm(values: Values): Promise<number> {
   }
   process.stdout.write(`swarm: ${ran} seeds, ${events} events, ${failed.length} with violations\n`);
   if (values.json === true) {
-    const faults = Object.fromEntries([...kinds].sort());
+    const faults = Object.fromEntries(kinds);
     process.stdout.write(`${JSON.stringify({ scenario: "swarm", seeds: ran, events, failed, faults })}\n`);
   }
   return failed.length === 0 ? 0 : 1;

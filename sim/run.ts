@@ -55,7 +55,13 @@ export async function simulate(
   process.on("uncaughtException", onUncaught);
   process.on("unhandledRejection", onUncaught);
   try {
-    return await world.run(() => new Run(settings, world, history, observer).play());
+    const run = new Run(settings, world, history, observer);
+    return await world
+      .run(() => run.play())
+      .catch((error: unknown) => {
+        history.violate("Converges", messageOf(error));
+        return run.summary(-1);
+      });
   } finally {
     process.off("uncaughtException", onUncaught);
     process.off("unhandledRejection", onUncaught);
@@ -132,7 +138,7 @@ class Run {
       capacity: this.#settings.capacity,
     };
     for (const check of checkers) check(evidence);
-    const summary = this.#summary(convergedMs);
+    const summary = this.summary(convergedMs);
     this.#crowd.leave();
     for (const node of this.#cluster.nodes) node.crash();
     return summary;
@@ -170,7 +176,8 @@ class Run {
     return false;
   }
 
-  #summary(convergedMs: number): Omit<Summary, "wallMs" | "rssMb"> {
+  /** What it came to so far. */
+  summary(convergedMs: number): Omit<Summary, "wallMs" | "rssMb"> {
     const { scenario, seed, users, nodes } = this.#settings;
     const { scheduler, digest, sockets } = this.#world;
     const { sends, devices, violations, counts } = this.#history;

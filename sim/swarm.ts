@@ -8,6 +8,7 @@ import { Stream } from "./world/chance.ts";
 
 const chaosSeconds = 40;
 const mostFaults = 14;
+const endings: ReadonlySet<FaultKind> = new Set(["crash", "power-loss", "leave", "pause", "partition"]);
 
 /** The settings of one seed. */
 export function swarmSettings(seed: number, given: Partial<Settings>): Settings {
@@ -33,15 +34,18 @@ export function swarmSettings(seed: number, given: Partial<Settings>): Settings 
 }
 
 /** A random schedule: which kinds are on, then what happens when. Each fault is decided by its own place. */
-export function scheduleOf({ seed, nodes, seconds }: Settings): readonly Fault[] {
+function scheduleOf({ seed, nodes, seconds }: Settings): readonly Fault[] {
   const classes = new Stream(seed, "swarm/classes");
   const on = faultKinds.filter(() => classes.next() < 0.35);
   if (on.length === 0) return [];
+  // Where owners end, the store forgets nothing: what neither remembers is not promised.
+  const forgets = !on.some((kind) => endings.has(kind));
   const count = 1 + classes.below(mostFaults);
   return Array.from({ length: count }, (_, i) => {
     const chance = new Stream(seed, `swarm/fault/${i}`);
     const kind = on[chance.below(on.length)] ?? "pause";
-    return faultOf(kind, Math.floor(chance.next() * seconds * 900), nodes, chance);
+    const fault = faultOf(kind, Math.floor(chance.next() * seconds * 900), nodes, chance);
+    return kind === "store-failover" && !forgets ? { ...fault, value: 0 } : fault;
   }).sort((a, b) => a.at - b.at);
 }
 

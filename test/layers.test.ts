@@ -70,6 +70,7 @@ const impure: Readonly<Record<string, string>> = {
   "server/main.ts": "makes the secret of an embedded node, once",
   "compose/local/": "waits for real processes",
   "web/": "pages in a browser",
+  "sim/main.ts": "tells how long a simulation took, and ends a swarm in time",
   "sim/world/globals.ts": "puts virtual time and chance in the place of the real ones",
   "sim/world/scheduler.ts": "lets the real event loop breathe between virtual events",
 };

@@ -1,6 +1,6 @@
 /**
- * Watches one device's connections frame by frame. MonotonicDelivery and NoSkip hold on the wire itself, before the SDK
- * can hide anything; repeated commands and refusals are counted.
+ * Watches one device's connections frame by frame. NoSkip holds on the wire itself, before the SDK can hide anything;
+ * what stays unconfirmed may be pushed again, which the SDK has to hide. Repeated commands and refusals are counted.
  */
 import type { ClientSocket } from "../../client/environment.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
@@ -114,7 +114,7 @@ class Wire {
   #deliver(conv: string, seq: number, prev: number): void {
     const at = this.#position.get(conv);
     if (at === undefined) this.#fail("NoPhantom", `${conv} delivered before it was announced`);
-    else if (seq <= at) this.#fail("MonotonicDelivery", `${conv} delivered ${seq} after ${at} on the wire`);
+    else if (seq <= at) return;
     else if (prev !== at)
       this.#fail("NoSkip", `${conv} delivered ${seq} (prev ${prev}) after ${at} on the wire`);
     this.#position.set(conv, seq);

@@ -70,10 +70,18 @@ export class StoreServer implements RemoteServer {
     this.#effective.push(entry);
   }
 
-  /** A replica takes over; what happened within the last `lagMs` is forgotten. Resolves within one task. */
-  async failOver(lagMs: number): Promise<void> {
+  /**
+   * A replica takes over; what happened within the last `lagMs` is forgotten. Resolves within one task.
+   * @param remembers whether that owner still holds the shard: where memory and store are both lost nothing is promised,
+   * so what only the store knows had reached the replica
+   */
+  async failOver(lagMs: number, remembers: (shard: number, owner: Owner) => boolean): Promise<void> {
     const now = this.process.clock.now();
-    const kept = this.#effective.filter(({ at }) => at <= now - lagMs);
+    const horizon = now - lagMs;
+    const safe = new Set<number>();
+    for (const entry of this.#effective)
+      if (entry.at > horizon && !remembers(shardOf(entry), entry.owner)) safe.add(shardOf(entry));
+    const kept = this.#effective.filter((entry) => entry.at <= horizon || safe.has(shardOf(entry)));
     const entries = this.#effective.length - kept.length;
     const time = { at: 0 };
     const clock: Clock = {
@@ -95,4 +103,8 @@ export class StoreServer implements RemoteServer {
     this.#runs++;
     this.accepted.push({ kind: "forgot", at: now, entries });
   }
+}
+
+function shardOf(entry: AcceptedClaim | AcceptedCommit): number {
+  return entry.kind === "claim" ? entry.shard : entry.commit.shard;
 }

@@ -1,0 +1,171 @@
+import { describe, expect, it } from "vitest";
+import type { EventBody, LogEvent } from "../../protocol/events.ts";
+import { checkAssignments } from "../../sim/checkers/assignments.ts";
+import { checkDeliveries } from "../../sim/checkers/deliveries.ts";
+import type { Checker } from "../../sim/checkers/evidence.ts";
+import { checkFences } from "../../sim/checkers/fences.ts";
+import { checkLogs } from "../../sim/checkers/logs.ts";
+import { checkSends } from "../../sim/checkers/sends.ts";
+import { History, type SendRecord } from "../../sim/history.ts";
+import type { Accepted } from "../../sim/world/store-server.ts";
+
+function event(seq: number, body: EventBody, more: Partial<LogEvent> = {}): LogEvent {
+  const by = { role: "visitor", id: "v" } as const;
+  return {
+    seq,
+    epoch: 1,
+    ts: 0,
+    by,
+    aud: "all",
+    prevAll: seq - 1,
+    countAll: 0,
+    countStaff: 0,
+    body,
+    ...more,
+  };
+}
+
+function said(seq: number, text: string, more: Partial<LogEvent> = {}): LogEvent {
+  return event(seq, { kind: "message", body: { kind: "text", text } }, more);
+}
+
+function sent(text: string, more: Partial<SendRecord> = {}): SendRecord {
+  return { text, conv: "c", device: "d", startedAt: 0, seen: 0, ...more };
+}
+
+/** What a checker finds in that log and those sends. */
+function found(
+  check: Checker,
+  log: readonly LogEvent[],
+  sends: readonly SendRecord[] = [],
+  prepare: (history: History) => void = () => {},
+  accepted: readonly Accepted[] = [],
+): string[] {
+  const history = new History();
+  history.sends.push(...sends);
+  prepare(history);
+  check({ history, logs: new Map([["c", log]]), accepted, capacity: 1 });
+  return history.violations.map(({ guarantee }) => guarantee);
+}
+
+const commit = (
+  epoch: number,
+  owner: string,
+  ...events: [log: string, seq: number, body: object][]
+): Accepted => ({
+  kind: "commit",
+  at: 0,
+  owner,
+  commit: {
+    shard: 1,
+    epoch,
+    number: 1,
+    writes: events.map(([log, seq, body]) => ({
+      op: "append",
+      log,
+      seq,
+      event: JSON.stringify({ seq, body }),
+    })),
+  },
+});
+
+describe("log checker", () => {
+  it("accepts a dense log and finds holes, repeats and epochs that fall", () => {
+    expect(found(checkLogs, [said(1, "d#1"), said(2, "d#2")])).toEqual([]);
+    expect(found(checkLogs, [said(1, "d#1"), said(3, "d#2")])).toEqual(["SeqDense"]);
+    expect(found(checkLogs, [said(1, "d#1"), said(2, "d#1")])).toEqual(["NoDupEffect"]);
+    expect(found(checkLogs, [said(1, "d#1", { p: "p", n: 1 }), said(2, "d#2", { p: "p", n: 1 })])).toEqual([
+      "NoDupEffect",
+    ]);
+    expect(found(checkLogs, [said(1, "d#1", { epoch: 2 }), said(2, "d#2")])).toEqual(["FenceMonotone"]);
+  });
+});
+
+describe("send checker", () => {
+  const log = [said(1, "d#1"), said(2, "d#2")];
+
+  it("accepts sends that stand where they were acknowledged", () => {
+    expect(found(checkSends, log, [sent("d#1", { seq: 1 }), sent("d#2", { seq: 2 })])).toEqual([]);
+  });
+
+  it("finds what was acknowledged and is lost, what nobody sent, and what was refused and stands", () => {
+    expect(found(checkSends, [], [sent("d#1", { seq: 1 })])).toEqual(["NoLostAck"]);
+    expect(found(checkSends, log, [sent("d#1", { seq: 1 })])).toEqual(["NoPhantom"]);
+    expect(found(checkSends, log, [sent("d#1", { seq: 1 }), sent("d#2", { refused: "CLOSED" })])).toEqual([
+      "NoPhantom",
+    ]);
+  });
+
+  it("finds wrong orders", () => {
+    expect(found(checkSends, log, [sent("d#2"), sent("d#1")])).toEqual(["SenderFIFO"]);
+    expect(found(checkSends, log, [sent("d#1"), sent("d#2", { seen: 2 })])).toEqual(["WritesFollowReads"]);
+    const late = sent("d#1", { device: "e", startedAt: 9 });
+    expect(found(checkSends, log, [sent("d#2", { seq: 2, settledAt: 5 }), late])).toEqual(["RealtimeAppend"]);
+  });
+});
+
+describe("delivery checker", () => {
+  const log = [said(1, "d#1"), said(2, "d#2"), said(3, "d#3", { aud: "staff", prevAll: 2 })];
+  const seen = (...numbers: [seq: number, prev: number, text?: string, epoch?: number][]) =>
+    found(checkDeliveries, log, [sent("d#2", { seq: 2 })], (history) => {
+      const records = numbers.map(([seq, prev, text = `d#${seq}`, epoch = 1]) => ({
+        seq,
+        prev,
+        epoch,
+        text,
+      }));
+      history.device("d", "all").seen.set("c", records);
+    });
+
+  it("accepts what the log holds, in order, and finds repeats, holes, strangers and what is not for it", () => {
+    expect(seen([1, 0], [2, 1])).toEqual([]);
+    expect(seen([1, 0], [2, 1], [2, 1])).toEqual(["MonotonicDelivery"]);
+    expect(seen([2, 0], [2, 1])).toEqual(["MonotonicDelivery"]);
+    expect(seen([1, 0], [2, 0])).toEqual(["NoSkip"]);
+    expect(seen([1, 0], [2, 1, "other"])).toEqual(["OffsetAgreement"]);
+    expect(seen([1, 0], [2, 1, "d#2", 7])).toEqual(["OffsetAgreement"]);
+    expect(seen([1, 0], [2, 1], [3, 2])).toEqual(["NoPhantom"]);
+    expect(seen([1, 0], [2, 1], [4, 2])).toEqual(["NoPhantom"]);
+    expect(seen([1, 0])).toEqual(["ReadYourWrites"]);
+  });
+});
+
+describe("fence checker", () => {
+  const claim = (epoch: number, owner: string): Accepted => ({
+    kind: "claim",
+    at: 0,
+    shard: 1,
+    epoch,
+    owner,
+  });
+  const of = (...accepted: Accepted[]) => found(checkFences, [], [], undefined, accepted);
+
+  it("finds epochs that fall and two owners of one epoch, and lets a store be told again what it forgot", () => {
+    expect(of(claim(1, "a"), commit(1, "a"), claim(2, "b"), commit(2, "b"))).toEqual([]);
+    expect(of(claim(2, "b"), commit(1, "a"))).toEqual(["FenceMonotone"]);
+    expect(of(claim(1, "a"), commit(1, "b"))).toEqual(["EpochOwnerUnique"]);
+    expect(of(claim(2, "b"), { kind: "forgot", at: 0, entries: 1 }, commit(1, "a"))).toEqual([]);
+  });
+});
+
+describe("assignment checker", () => {
+  const assigned = (agent: string) => ({ kind: "assigned", agent, assignment: "x" });
+  const of = (...accepted: Accepted[]) => found(checkAssignments, [], [], undefined, accepted);
+  const [a, b] = ["conversation/t/a", "conversation/t/b"];
+
+  it("finds two assignees at once and chats above an agent's capacity", () => {
+    const ended = commit(1, "o", [a, 2, { kind: "closed", why: "agent" }], [b, 1, assigned("amy")]);
+    expect(of(commit(1, "o", [a, 1, assigned("amy")]), ended)).toEqual([]);
+    expect(of(commit(1, "o", [a, 1, assigned("amy")], [a, 2, assigned("bo")]))).toEqual([
+      "AssignmentExclusive",
+    ]);
+    expect(of(commit(1, "o", [a, 1, assigned("amy")], [b, 1, assigned("amy")]))).toEqual([
+      "CapacityRespected",
+    ]);
+  });
+
+  it("counts once what the store was told again", () => {
+    const first = commit(1, "o", [a, 1, assigned("amy")]);
+    expect(of(first, { kind: "forgot", at: 0, entries: 1 }, first)).toEqual([]);
+  });
+});
