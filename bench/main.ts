@@ -6,9 +6,10 @@ import type { Bench } from "./runs/bench.ts";
 import { fanout } from "./runs/fanout.ts";
 import { memory } from "./runs/memory.ts";
 import { latency, pairs } from "./runs/pairs.ts";
+import { record, shortfalls, smoke } from "./runs/smoke.ts";
 import { storm } from "./runs/storm.ts";
 
-const benches: readonly Bench[] = [pairs, latency, memory, storm, fanout];
+const benches: readonly Bench[] = [pairs, latency, memory, storm, fanout, smoke];
 
 function help(): string {
   const width = Math.max(...benches.map(({ name }) => name.length));
@@ -26,6 +27,8 @@ ${lines.join("\n")}
   --bytes N       text of a message (100)
   --nodes N       node processes (3)
   --generators N  load generator processes (1; pairs and latency)
+  --record        smoke: keep the ratios in bench/recorded.json
+  --profile DIR   CPU profiles of Usher's nodes, for Chrome's developer tools or an editor
   --only A,B      only these systems: usher, socketio-streams, socketio-pubsub, ceiling
 
 Needs nats-server and redis-server; the peers' packages come with \`npm install --prefix bench\`.
@@ -47,6 +50,10 @@ async function run(bench: Bench, options: Options, stops: Stops): Promise<void> 
   const report = reportOf(bench, rounds);
   process.stdout.write(`${tableOf(report, rounds)}\n`);
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  const short = bench === smoke && !options.record ? shortfalls(report) : [];
+  for (const line of short) say(line);
+  if (options.record) record(report);
+  if (short.length > 0) process.exitCode = 1;
   if (report.lost + report.duplicated + report.disordered > 0) process.exitCode = 1;
 }
 

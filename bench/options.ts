@@ -1,9 +1,12 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 /** What was asked for on the command line. */
 export interface Options {
   readonly bench: string;
   readonly json: boolean;
+  /** Smoke: keep these ratios as the ones that later runs are held against. */
+  readonly record: boolean;
   readonly rounds: number;
   /** Length of the measured window; 0: as the bench likes it. */
   readonly seconds: number;
@@ -17,6 +20,7 @@ export interface Options {
   readonly generators: number;
   /** Names of the systems; empty: all that the bench knows. */
   readonly only: readonly string[];
+  /** Folder for CPU profiles of Usher's nodes; empty: none. */
   readonly profile: string;
 }
 
@@ -41,7 +45,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
   return {
     bench,
     json: values["json"] === true,
-    rounds: number("rounds", 3),
+    record: values["record"] === true,
+    rounds: number("rounds", bench === "smoke" ? 1 : 3),
     seconds: number("seconds", 0),
     size: number("size", 0),
     window: number("window", 0),
@@ -49,8 +54,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     bytes: number("bytes", 100),
     nodes: number("nodes", 3),
     generators: Math.max(1, number("generators", 1)),
+    profile: typeof profile === "string" ? resolve(profile) : "",
     only: typeof only === "string" ? only.split(",") : [],
-    profile: typeof profile === "string" ? profile : "",
   };
 }
 
@@ -67,6 +72,7 @@ function parse(args: readonly string[]): {
       options: {
         help: { ...flag, short: "h" },
         json: flag,
+        record: flag,
         rounds: text,
         seconds: text,
         size: text,

@@ -62,6 +62,7 @@ export class UsherDialect implements Dialect {
     const client = await this.#attach("agent", this.#name("m", i), i);
     await client.command({ t: "join", conv: room }, "J");
     await client.follows(room);
+    await client.until(() => client.cursor[0] >= 1, "the founding of the group");
     client.countOnly();
     return client;
   }

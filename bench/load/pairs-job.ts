@@ -162,7 +162,7 @@ export class PairsJob implements Job {
     for (const { talker } of this.#lanes) talker.close();
     const unacked = sum(({ sent, acked }) => sent - acked);
     return {
-      lost: sum(({ lost }) => lost),
+      lost: sum(({ open }) => open),
       duplicated: sum(({ duplicated }) => duplicated),
       disordered: sum(({ disordered }) => disordered),
       troubles: { ...this.#dialect.troubles, ...(unacked === 0 ? {} : { unacked }) },

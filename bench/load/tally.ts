@@ -19,11 +19,6 @@ export class Tally {
     return this.sent - Math.min(this.acked, this.heard);
   }
 
-  /** Messages that never arrived. */
-  get lost(): number {
-    return this.sent - this.heard;
-  }
-
   /** The number of the next message, which is sent now or was due at that time. */
   next(at: number): number {
     this.#sentAt[this.sent % remembered] = at;

@@ -62,6 +62,7 @@ export class UsherClient implements Attendee {
   /** What the server said of the session; undefined until it is attached. */
   welcome: Welcome | undefined;
   readonly #world: UsherWorld;
+  readonly #device: string;
   #wire: Wire | undefined;
   #conv = "";
   #position = 0;
@@ -74,14 +75,15 @@ export class UsherClient implements Attendee {
   readonly #watchers = new Set<() => void>();
   readonly #convs = new Set<string>();
 
-  private constructor(world: UsherWorld) {
+  private constructor({ world, device }: UsherAttach) {
     this.#world = world;
+    this.#device = device;
   }
 
   /** Connects and attaches; a refusal that says when to come back is obeyed. @throws Error when it is final */
   static async attach(spec: UsherAttach): Promise<UsherClient> {
     for (;;) {
-      const client = new UsherClient(spec.world);
+      const client = new UsherClient(spec);
       const waitMs = await client.#open(spec);
       if (waitMs === 0) return client;
       spec.world.trouble("attach refused");
@@ -102,8 +104,9 @@ export class UsherClient implements Attendee {
   /** Gives a numbered command under a producer of that name and resolves with its ack. @throws Error when refused */
   command(
     frame: { readonly t: string; readonly conv?: string; readonly [key: string]: unknown },
-    p: string,
+    producer: string,
   ): Promise<Ack & { conv: string }> {
+    const p = `${producer}-${this.#device}`;
     const target = `${p} ${frame.conv ?? ""}`;
     const n = (this.#numbers.get(target) ?? 0) + 1;
     this.#numbers.set(target, n);

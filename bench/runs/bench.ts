@@ -30,3 +30,9 @@ export interface Round {
   readonly figures: Readonly<Record<string, number>>;
   readonly integrity: Integrity;
 }
+
+/** What most benches start: nodes, with a CPU profile of each if one was asked for. */
+export function nodesOf({ nodes, profile }: Options): SystemSpec {
+  if (profile === "") return { nodes };
+  return { nodes, env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` } };
+}

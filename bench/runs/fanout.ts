@@ -4,7 +4,7 @@ import type { FanoutWindow } from "../load/fanout-job.ts";
 import { Histogram } from "../measure/histogram.ts";
 import { ceiling, socketIoPubSub, socketIoStreams } from "../systems/peers.ts";
 import { usher } from "../systems/usher.ts";
-import type { Bench } from "./bench.ts";
+import { nodesOf, type Bench } from "./bench.ts";
 import { costFigures, countCost, ratio } from "./cost.ts";
 
 const warmUpSeconds = 1;
@@ -15,7 +15,7 @@ export const fanout: Bench = {
   about:
     "a group of 9,000 attached members (--size) over all nodes, one speaker with 4 messages open (--window)",
   systems: [usher, socketIoStreams, socketIoPubSub, ceiling],
-  spec: ({ nodes }) => ({ nodes }),
+  spec: nodesOf,
   ratios: { throughput: "perSecond", perCpuSecond: "perCpuSecond", p50: "p50", p99: "p99" },
   async round(system, { options, system: { name }, say, onStop }) {
     const size = options.size || 9000;

@@ -6,7 +6,7 @@ import { Histogram } from "../measure/histogram.ts";
 import { ceiling, ejabberd, socketIoPubSub, socketIoStreams } from "../systems/peers.ts";
 import type { RunningSystem } from "../systems/system.ts";
 import { usher } from "../systems/usher.ts";
-import type { Bench, Round, RoundContext } from "./bench.ts";
+import { nodesOf, type Bench, type Round, type RoundContext } from "./bench.ts";
 import { costFigures, countCost } from "./cost.ts";
 
 /** How many talk, how, and for how long. */
@@ -27,7 +27,7 @@ export const pairs: Bench = {
   name: "pairs",
   about: "1:1 messages delivered and acknowledged: 200 pairs, window 4; then 50 pairs, window 1",
   systems,
-  spec: ({ nodes }) => ({ nodes }),
+  spec: nodesOf,
   ratios: {
     throughput: "throughput",
     perCpuSecond: "perCpuSecond",
@@ -56,7 +56,7 @@ export const latency: Bench = {
   name: "latency",
   about: "send to arrival on the other side, at the same offered rate for all (--rate, 4000 a second)",
   systems,
-  spec: ({ nodes }) => ({ nodes }),
+  spec: nodesOf,
   ratios: { throughput: "throughput", perCpuSecond: "perCpuSecond", p50: "p50", p99: "p99" },
   round: (system, context) => {
     const { size, rate, seconds } = context.options;
@@ -108,7 +108,8 @@ async function talk(system: RunningSystem, context: RoundContext, load: Talk, pa
   };
 }
 
-function joined(a: Integrity, b: Integrity): Integrity {
+/** Both together. */
+export function joined(a: Integrity, b: Integrity): Integrity {
   return {
     lost: a.lost + b.lost,
     duplicated: a.duplicated + b.duplicated,

@@ -4,7 +4,7 @@ import type { StormResult } from "../load/storm-job.ts";
 import { Histogram } from "../measure/histogram.ts";
 import { ceiling, socketIoStreams } from "../systems/peers.ts";
 import { usher } from "../systems/usher.ts";
-import type { Bench } from "./bench.ts";
+import { nodesOf, type Bench } from "./bench.ts";
 import { costFigures, countCost, ratio } from "./cost.ts";
 
 const missedMessages = 5;
@@ -14,7 +14,7 @@ export const storm: Bench = {
   name: "storm",
   about: "9,000 clients (--size) cut at once: reconnect, authenticate, resume with 5 missed events each",
   systems: [usher, socketIoStreams, ceiling],
-  spec: ({ nodes }) => ({ nodes }),
+  spec: nodesOf,
   ratios: { throughput: "perSecond", perCpuSecond: "perCpuSecond", p50: "p50", p99: "p99" },
   async round(system, { options, system: { name }, say, onStop }) {
     const size = options.size || 9000;
