@@ -181,11 +181,11 @@ export class Entity<State> implements HostedEntity {
 
   /** Whether everything is loaded that this message needs; otherwise it is being loaded and the actor waits. */
   #prepared(state: State, item: Item): boolean {
+    if (item.dead === true) return true;
     const missing: Need[] = [];
     const p = item.command?.p;
     if (p !== undefined && !this.#producers.has(p)) missing.push({ kept: this.#producerKey(p) });
-    const needs =
-      item.message === undefined || item.dead === true ? [] : this.#behavior.needs(state, item.message);
+    const needs = item.message === undefined ? [] : this.#behavior.needs(state, item.message);
     for (const need of needs) {
       if ("kept" in need ? !this.#kept.has(need.kept) : !this.#members.has(need.member)) missing.push(need);
     }
@@ -201,7 +201,9 @@ export class Entity<State> implements HostedEntity {
     try {
       missing.forEach((need, i) => this.#loaded(need, found[i]));
     } catch (error) {
-      return this.#unusable(error);
+      const [item] = this.#inbox;
+      assert(item !== undefined, "a message waits for what it needs");
+      return this.#crashed(item, error);
     }
     this.#loading = false;
     this.#mailbox?.wake();

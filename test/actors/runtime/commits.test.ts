@@ -229,6 +229,22 @@ describe("committer", () => {
     expect([host.restored, host.lost, lane.closed]).toEqual([1, 0, true]);
   });
 
+  it("is not quiet while it replays", async () => {
+    const { made, host, lane } = await one();
+    for (let i = 0; i < 3; i++) {
+      host.add();
+      await made.time.advance(5);
+    }
+    await made.store.forget(3);
+    made.store.fate = "slow";
+    made.committer.doubt([lane]);
+    while (!lane.closed) {
+      expect(lane.quiet).toBe(false);
+      await made.time.advance(10);
+    }
+    expect(host.restored).toBe(1);
+  });
+
   it("writes nothing that rests on what was read while the store had forgotten", async () => {
     const { made, host } = await one();
     host.add();

@@ -209,14 +209,19 @@ describe("entity", () => {
     expect(node.runtime.counters().actors).toBe(0);
   });
 
-  it("answers instead of waiting for ever when a producer's row cannot be read", async () => {
+  it("gives a message up whose needs cannot be read, and goes on with the next", async () => {
     const { on, node } = await oneNode();
     const to = on.address("desk", 0);
-    node.tell(to, { effects: [{ do: "keep", key: `p/${encodeAddress(to)}/p`, value: "{", ttlMs: 1e6 }] });
+    const key = `p/${encodeAddress(to)}/p`;
+    node.tell(to, { tag: "x", effects: [{ do: "keep", key, value: "{", ttlMs: 1e6 }] });
     await on.time.advance(50);
+    on.store.fate = "slow";
+    node.tell(to, { tag: "y" });
     const seen = watch(node.ask(to, { answer: ack }, command(1)));
-    await on.time.advance(50);
-    expect(seen.value).toEqual({ kind: "busy" });
+    const next = watch(node.ask(to, { tag: "z", ask: true }));
+    await on.time.advance(1000);
+    expect(seen.value).toEqual({ kind: "answer", answer: { kind: "nack", code: "INTERNAL" } });
+    expect(next.value).toMatchObject({ value: { tags: ["x", "y", "z"] } });
   });
 
   it("writes nothing of a message that crashes half way", async () => {

@@ -53,7 +53,12 @@ const obedient: Behavior<Told> = {
   needs: (_state, message) => (message as unknown as Script).needs ?? [],
   idle: () => true,
   receive(state, message, context: Context) {
-    const what = message.kind === "timer" ? { tag: `timer ${message.id}` } : (message as unknown as Script);
+    const what: Script =
+      message.kind === "timer"
+        ? { tag: `timer ${message.id}` }
+        : message.kind === "devices"
+          ? { tag: `devices ${context.devices}` }
+          : (message as unknown as Script);
     if (what.crash === true) throw new Error("scripted");
     const effects: Effect[] = [...(what.effects ?? [])];
     let { tags, seq } = state;

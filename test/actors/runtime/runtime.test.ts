@@ -260,8 +260,27 @@ describe("runtime", () => {
     expect(seen.value).toEqual({ kind: "busy" });
     on.store.deaf = false;
     await on.time.advance(5000);
-    const host = node.runtime.counters();
-    expect(host.actors).toBe(1);
+    const asked = watch(node.ask(to, { ask: true }));
+    await on.time.advance(50);
+    expect(asked.value).toMatchObject({ value: { tags: ["devices 1"] } });
+  });
+
+  it("lets nobody follow at a host whose successor is being loaded", async () => {
+    const { on, node } = await oneNode();
+    const to = on.address("conversation", 0);
+    const seen = follower(on, node, encodeAddress(to), 0);
+    await on.time.advance(50);
+    on.store.fate = "slow";
+    on.routes[0] = { owner: node.run, epoch: 2, state: "stable" };
+    const gained = watch(node.runtime.gain(0, 2));
+    on.announce([0]);
+    await on.time.until(() => gained.done, 1000);
+    on.store.fate = "fine";
+    await on.time.advance(1000);
+    await seen.catchUp();
+    node.tell(to, { append: "x" });
+    await on.time.advance(100);
+    expect(seen.texts).toEqual(["x"]);
   });
 
   it("ends every ask and serves nothing after it stopped", async () => {
