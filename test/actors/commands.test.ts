@@ -96,6 +96,16 @@ describe("commands", () => {
     ]);
   });
 
+  it("answers for as long as the connection lives, not only the first few hundred", async () => {
+    const { world, client } = await talking();
+    answering(world, () => ack(0, 0));
+    for (let n = 1; n <= 300; n++) {
+      await world.time.advance(60);
+      await client.say(send(n));
+    }
+    expect([client.of("ack").length, client.of("nack").length]).toEqual([300, 0]);
+  });
+
   it("uses up the number of a command that is not valid", async () => {
     const { world, client } = await talking();
     answering(world, () => ({ kind: "answer", answer: { kind: "nack", code: "INVALID" } }));

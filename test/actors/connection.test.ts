@@ -169,11 +169,11 @@ describe("connection: while it attaches", () => {
   it("follows nothing when the socket closes while membership is looked up", async () => {
     const world = edgeWorld();
     world.members.add(`${group} a.amy`);
-    const client = world.client();
-    const auth = { t: "auth", token: "agent.amy", device: "d", attempt: 1, cursors: { [group]: [0, 0] } };
-    client.input.receive(JSON.stringify(auth));
-    for (let i = 0; i < 40 && world.asked.length === 0; i++) await world.settle();
+    let known: () => void = () => {};
+    world.memberGate = new Promise((resolve) => void (known = resolve));
+    const client = await world.attached("agent.amy", "d", { [group]: [0, 0] });
     client.input.closed();
+    known();
     await world.time.advance(1000);
     expect(world.hub.sizes.followed).toBe(0);
   });
@@ -196,6 +196,7 @@ describe("connection: while it attaches", () => {
     const release = holding(world, "follow");
     const client = await world.attached();
     world.gateway.take({ k: "enter", conn: 1, conv: "s.ann.2" });
+    world.hub.onCast(logOf(conv), { t: "typing", conv, user: "amy", role: "agent" }, "all");
     world.gateway.take({ k: "push", conn: 1, frame: { t: "queue", conv, position: 1, etaSec: null } });
     expect(client.frames.map(({ t }) => t)).toEqual(["hello"]);
     world.answer = () => undefined;

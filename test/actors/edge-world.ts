@@ -64,11 +64,12 @@ export function scriptedRouting(): ScriptedRouting {
 }
 
 /** Mailboxes that run as soon as virtual time moves. */
-function promptActors(soon: (run: () => void) => void): ActorSystem {
+function promptActors(soon: (run: () => void) => void, onSpawn: () => void): ActorSystem {
   return {
     family: () => ({
       spawn(_name, initial, run) {
         let state = initial;
+        onSpawn();
         return { wake: () => soon(() => void (state = run(state))), stop() {} };
       },
       stop() {},
@@ -114,6 +115,10 @@ export interface EdgeWorld {
   /** Held before a log is read. */
   gate: (query: LogQuery) => Promise<void>;
   memberAway: boolean;
+  /** Held before membership is known. */
+  memberGate: Promise<void>;
+  /** Buckets of connections that were made. */
+  buckets: number;
   parse: FrameParser;
   log(conv: string): ModelLog;
   /** Appends to a log and publishes to the hub, if it follows. */
@@ -192,8 +197,10 @@ export function edgeWorld(): EdgeWorld {
     ask,
     send,
     admit: () => world.waitMs,
-    isMember: (_tenant, conv, who) =>
-      Promise.resolve(world.memberAway ? undefined : world.members.has(`${conv} ${who}`)),
+    async isMember(_tenant, conv, who) {
+      await world.memberGate;
+      return world.memberAway ? undefined : world.members.has(`${conv} ${who}`);
+    },
     storeFull: () => false,
     trouble: () => "load",
     urlOf: () => undefined,
@@ -204,7 +211,10 @@ export function edgeWorld(): EdgeWorld {
     random: { float: () => 0.5, id: () => "id" },
     log: recordingLog(lines),
     metrics: silentMetrics(),
-    system: promptActors((run) => clock.soon(run)),
+    system: promptActors(
+      (run) => clock.soon(run),
+      () => void world.buckets++,
+    ),
     parse: (text) => world.parse(text),
   });
   const world: EdgeWorld = {
@@ -226,6 +236,8 @@ export function edgeWorld(): EdgeWorld {
     storeAway: false,
     gate: () => Promise.resolve(),
     memberAway: false,
+    memberGate: Promise.resolve(),
+    buckets: 0,
     parse: frameParser(),
     log(conv) {
       const log = logs.get(logOf(conv)) ?? modelLog();

@@ -37,6 +37,16 @@ describe("gateway", () => {
     expect([world.gateway.size, world.hub.sizes.followed, world.followed.size]).toEqual([0, 0, 0]);
   });
 
+  it("gives the places of those that are gone to others", async () => {
+    const world = edgeWorld();
+    const stay = Array.from({ length: 200 }, () => world.client());
+    for (let i = 0; i < 300; i++) world.client().input.closed();
+    await world.settle();
+    expect([world.gateway.size, world.buckets]).toEqual([stay.length, 1]);
+    for (let i = 0; i < 57; i++) world.client();
+    expect(world.buckets).toBe(2);
+  });
+
   it("closes a connection whose frames wait too long, and no other", async () => {
     const world = edgeWorld();
     const [flood, calm] = [await world.attached("visitor.ann"), await world.attached("visitor.bob", "d2")];

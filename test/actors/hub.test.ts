@@ -252,6 +252,8 @@ describe("hub", () => {
     await world.time.advance(0);
     world.model.append();
     const second = world.hub.read(log, 0);
+    await world.time.advance(0);
+    expect(world.reads).toHaveLength(1);
     gates[0]?.();
     expect((await first)?.end).toBe(1);
     await world.time.advance(0);

@@ -203,6 +203,15 @@ describe("pump", () => {
     expect(made.gaveUp).toBeGreaterThan(0);
   });
 
+  it("pushes a whole window again when nothing of it was confirmed", async () => {
+    const made = bench();
+    append(made.log, limits.maxUnackedEvents + 5);
+    made.pump.kick(made.log.end);
+    await settle();
+    await sweep(made, 5);
+    expect(made.pushed).toHaveLength(2 * limits.maxUnackedEvents);
+  });
+
   it("accepts an acknowledgement that crosses with pushing again", async () => {
     const made = bench();
     for (let i = 0; i < 3; i++) made.pump.offer(made.log.append());

@@ -47,6 +47,22 @@ describe("subscriptions", () => {
     expect([world.hub.sizes.followed, world.followed.size]).toEqual([0, 0]);
   });
 
+  it("says nothing more of a group that its person leaves while it enters", async () => {
+    const world = edgeWorld();
+    world.log(group).append();
+    const client = await world.attached("agent.amy");
+    const gates: (() => void)[] = [];
+    world.gate = () => new Promise((resolve) => gates.push(resolve));
+    world.gateway.take({ k: "enter", conn: 1, conv: group });
+    await world.settle();
+    expect(gates).toHaveLength(1);
+    world.gateway.take({ k: "exit", conn: 1, conv: group });
+    gates[0]?.();
+    await world.settle();
+    expect(client.of("conv")).toEqual([]);
+    expect(world.hub.sizes.followed).toBe(0);
+  });
+
   it("answers a follow within its bound", async () => {
     const world = edgeWorld();
     const client = await world.attached();
