@@ -1,123 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Committer } from "../../../actors/runtime/commits.ts";
-import { Lane } from "../../../actors/runtime/lane.ts";
-import { silentMetrics } from "../../../base/metrics.ts";
 import { Failure } from "../../../base/errors.ts";
-import { faultyStore, type FaultyStore, type StoreFate } from "../../support/faulty-store.ts";
-import { recordingLog, type LogLine } from "../../support/recording-log.ts";
-import { virtualTime, type VirtualTime } from "../../support/virtual-clock.ts";
-
-const owner = "n/1";
-
-/** One shard as a host would drive it: numbers its events, begins anew under a higher epoch when it is told to. */
-class Host {
-  readonly acked: number[] = [];
-  readonly fences: number[] = [];
-  lost = 0;
-  restored = 0;
-  /** The store has forgotten something since this lane began. */
-  forgotten = false;
-  lane: Lane | undefined;
-  #waiting: { number: number; id: number }[] = [];
-  #seq = 0;
-  #ids = 0;
-  readonly rig: Rig;
-  readonly shard: number;
-
-  constructor(rig: Rig, shard: number) {
-    this.rig = rig;
-    this.shard = shard;
-  }
-
-  async begin(epoch: number): Promise<void> {
-    const { store, committer } = this.rig;
-    const [claimed] = await store.claim(owner, [{ shard: this.shard, epoch }]);
-    if (claimed?.kind !== "claimed") return this.begin((claimed?.epoch ?? epoch) + 1);
-    this.#seq = (await this.stored()).length;
-    this.#waiting = [];
-    this.forgotten = false;
-    const again = (): void => {
-      this.lane = undefined;
-    };
-    this.lane = new Lane(committer, this.shard, epoch, claimed.last, {
-      onCommitted: (number) => {
-        const done = this.#waiting.filter((one) => one.number <= number);
-        this.#waiting = this.#waiting.filter((one) => one.number > number);
-        this.acked.push(...done.map(({ id }) => id));
-      },
-      onFenced: (fence) => {
-        this.fences.push(fence);
-        again();
-      },
-      onLost: () => {
-        this.lost++;
-        again();
-      },
-      onRestored: () => {
-        this.restored++;
-        again();
-      },
-    });
-  }
-
-  async stored(): Promise<number[]> {
-    const [slice] = await this.rig.store.readLogs([{ shard: this.shard, log: "l", limit: 100_000 }]);
-    return slice?.events.map(({ event }) => Number(event)) ?? [];
-  }
-
-  add(): void {
-    if (this.lane === undefined) return;
-    const id = ++this.#ids;
-    const seq = ++this.#seq;
-    const number = this.lane.add([{ op: "append", log: "l", seq, event: String(id) }]);
-    this.#waiting.push({ number, id });
-  }
-}
-
-interface Rig {
-  readonly time: VirtualTime;
-  readonly store: FaultyStore;
-  readonly committer: Committer;
-  readonly lines: LogLine[];
-  frozen: boolean;
-}
-
-function rig(): Rig {
-  const time = virtualTime();
-  const clock = time.clock();
-  const store = faultyStore(clock);
-  const lines: LogLine[] = [];
-  const made: Rig = {
-    time,
-    store,
-    lines,
-    frozen: false,
-    committer: new Committer({
-      store,
-      clock,
-      random: { float: () => 0.5, id: () => "id" },
-      log: recordingLog(lines),
-      metrics: silentMetrics(),
-      owner: () => owner,
-      frozen: () => made.frozen,
-    }),
-  };
-  return made;
-}
-
-async function hosts(made: Rig, count: number): Promise<Host[]> {
-  const all = Array.from({ length: count }, (_, shard) => new Host(made, shard));
-  for (const host of all) await host.begin(1);
-  return all;
-}
-
-async function one(): Promise<{ made: Rig; host: Host; lane: Lane }> {
-  const made = rig();
-  const [host] = await hosts(made, 1);
-  if (host?.lane === undefined) throw new Error("it was claimed");
-  return { made, host, lane: host.lane };
-}
+import type { StoreFate } from "../../support/faulty-store.ts";
+import { commitRig, hosts, one, type LaneHost } from "./commit-rig.ts";
 
 describe("committer", () => {
   it("groups what arrives while a batch is in flight into the next one", async () => {
@@ -149,7 +34,7 @@ describe("committer", () => {
   });
 
   it("keeps to two calls in flight also when many shards are asked again", async () => {
-    const made = rig();
+    const made = commitRig();
     const all = await hosts(made, 12);
     made.store.fate = "late";
     for (const host of all) {
@@ -163,7 +48,7 @@ describe("committer", () => {
   });
 
   it("lets other shards go on while one cannot be committed", async () => {
-    const made = rig();
+    const made = commitRig();
     const all = await hosts(made, 5);
     const commit = made.store.commit.bind(made.store);
     made.store.commit = (name, commits) =>
@@ -176,7 +61,7 @@ describe("committer", () => {
   });
 
   it("begins a shard anew when the store refuses its commit as impossible, and only that one", async () => {
-    const made = rig();
+    const made = commitRig();
     const all = await hosts(made, 3);
     all[1]?.lane?.add([{ op: "append", log: "l", seq: 7, event: "0" }]);
     for (const host of all) if (host.shard !== 1) host.add();
@@ -331,9 +216,9 @@ describe("committer", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const made = rig();
+        const made = commitRig();
         const all = await hosts(made, 3);
-        const acked = new Map<Host, number[]>(all.map((host) => [host, []]));
+        const acked = new Map<LaneHost, number[]>(all.map((host) => [host, []]));
         let epoch = 1;
         /** A host that was told to comes back; what it acknowledged has to be there, unless it was told of a loss. */
         const tend = async (): Promise<void> => {
