@@ -12,7 +12,16 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "reconnect-storm",
     about: "nodes die at once and all their users come back (--kill N nodes, --users, --nodes)",
-    settings: { nodes: 4, users: 400, agents: 12, talking: 0.05, seconds: 60, shards: 256, admit: 500 },
+    settings: {
+      nodes: 4,
+      users: 400,
+      agents: 12,
+      talking: 0.05,
+      human: 0.05,
+      seconds: 60,
+      shards: 256,
+      admit: 500,
+    },
     faults: (_settings, kill) =>
       many(kill, (i) => ({ at: 10_000, kind: "crash", target: `n${i + 1}`, for: 0 })),
   },

@@ -8,12 +8,44 @@ import type { Scheduler, Task } from "./scheduler.ts";
 import { Stream } from "./chance.ts";
 
 /** What setTimeout and its kin answer. */
-interface Handle {
-  ref(): Handle;
-  unref(): Handle;
-  hasRef(): boolean;
-  refresh(): Handle;
-  [Symbol.toPrimitive](): number;
+class Handle {
+  readonly #scheduler: Scheduler;
+  readonly #arm: () => Task;
+  readonly #id: number;
+  #task: Task;
+
+  constructor(scheduler: Scheduler, id: number, arm: (handle: Handle) => Task) {
+    this.#scheduler = scheduler;
+    this.#id = id;
+    this.#arm = () => arm(this);
+    this.#task = this.#arm();
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  hasRef(): boolean {
+    return true;
+  }
+
+  refresh(): this {
+    this.cancel();
+    this.#task = this.#arm();
+    return this;
+  }
+
+  cancel(): void {
+    this.#scheduler.cancel(this.#task);
+  }
+
+  [Symbol.toPrimitive](): number {
+    return this.#id;
+  }
 }
 
 type Run = (...args: unknown[]) => void;
@@ -32,7 +64,6 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
   const realRandom = Math.random;
   const realNow = performance.now;
   const chance = new Stream(seed, "globals");
-  const tasks = new WeakMap<object, () => void>();
   let handles = 0;
 
   const wall = (): number =>
@@ -41,29 +72,13 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
       : Math.floor(epochMs + scheduler.now);
 
   function start(delayMs: number, again: boolean, run: () => void): Handle {
-    const id = ++handles;
-    let task: Task;
     const { current } = scheduler;
-    const arm = (): void => {
-      task = scheduler.schedule(scheduler.now + Math.max(0, delayMs || 0), current, () => {
-        if (again) arm();
+    const arm = (handle: Handle): Task =>
+      scheduler.schedule(scheduler.now + Math.max(0, delayMs || 0), current, () => {
+        if (again) handle.refresh();
         run();
       });
-    };
-    arm();
-    const handle: Handle = {
-      ref: () => handle,
-      unref: () => handle,
-      hasRef: () => true,
-      refresh() {
-        scheduler.cancel(task);
-        arm();
-        return handle;
-      },
-      [Symbol.toPrimitive]: () => id,
-    };
-    tasks.set(handle, () => scheduler.cancel(task));
-    return handle;
+    return new Handle(scheduler, ++handles, arm);
   }
 
   const timer =
@@ -73,9 +88,8 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
   const clear =
     (otherwise: (handle: never) => void) =>
     (handle: unknown): void => {
-      const cancel = typeof handle === "object" && handle !== null ? tasks.get(handle) : undefined;
-      if (cancel === undefined) otherwise(handle as never);
-      else cancel();
+      if (handle instanceof Handle) handle.cancel();
+      else otherwise(handle as never);
     };
 
   class VirtualDate extends real.Date {
