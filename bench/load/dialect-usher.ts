@@ -40,7 +40,7 @@ export class UsherDialect implements Dialect {
     await agent.command({ t: "status", status: "available" }, "S");
     const { conv } = await visitor.command({ t: "open", channel: `c${i}` }, "S");
     await visitor.command({ t: "human", conv }, "H");
-    await agent.follows(conv);
+    await Promise.all([agent.follows(conv), visitor.follows(conv)]);
     return [
       new UsherTalker(visitor, this.#world, conv, 0, listeners[0]),
       new UsherTalker(agent, this.#world, conv, 1, listeners[1]),

@@ -151,10 +151,9 @@ export class UsherClient implements Attendee {
     if (this.ended === "") this.#wire?.send(text);
   }
 
-  /** The device holds everything up to here; confirmed now and then. */
-  moveTo(seq: number): void {
-    if (seq > this.#position) this.#position = seq;
-    if (this.#position - this.#confirmed >= dackEvery) this.#dack();
+  /** An own `send` was acknowledged: that is its delivery exactly if it follows the position. */
+  own(chunk: Buffer, start: number): void {
+    if (numberAfter(chunk, '"prev":', start) === this.#position) this.#moveTo(chunk, start);
   }
 
   tick(): void {
@@ -176,6 +175,8 @@ export class UsherClient implements Attendee {
   async #open({ port, token, device, resume }: UsherAttach): Promise<number> {
     let refusedMs = 0;
     this.hot = resume?.hot;
+    [this.#position, this.#epoch] = resume?.cursor ?? [0, 0];
+    this.#confirmed = this.#position;
     this.#conv = resume?.conv ?? "";
     const cursors = resume === undefined ? {} : { [resume.conv]: resume.cursor };
     this.#onFrame = (frame) => {
@@ -213,8 +214,8 @@ export class UsherClient implements Attendee {
     const kind = chunk[start + 6];
     if (kind === letter.d && chunk[start + 7] === letter.e) {
       if (this.#counting || this.hot !== undefined) {
+        if (!this.#accept(chunk, start)) return;
         this.count++;
-        this.moveTo(numberAfter(chunk, '"seq":', start));
         return this.hot?.delivered(chunk, start, end);
       }
     }
@@ -239,7 +240,7 @@ export class UsherClient implements Attendee {
         if (this.#conv === "" || frame.conv === this.#conv) {
           this.#conv = frame.conv;
           this.#epoch = frame.epoch;
-          this.moveTo(frame.seq);
+          this.#position = Math.max(frame.seq, this.#position);
         }
         return;
       case "ack": {
@@ -264,6 +265,29 @@ export class UsherClient implements Attendee {
       return waiting.reject(new Error(`${JSON.stringify(waiting.frame)} was refused: ${frame.code}`));
     }
     setTimeout(() => this.send(JSON.stringify(waiting.frame)), frame.waitMs ?? unplacedRetryMs);
+  }
+
+  /** Whether a delivery follows the position; a repeat is confirmed again, after a gap the log is followed anew. */
+  #accept(chunk: Buffer, start: number): boolean {
+    if (numberAfter(chunk, '"prev":', start) === this.#position) {
+      this.#moveTo(chunk, start);
+      return true;
+    }
+    if (numberAfter(chunk, '"seq":', start) <= this.#position) {
+      this.#world.trouble("delivered again");
+      this.#confirmed = 0;
+    } else {
+      this.#world.trouble("gap");
+      const cursor = [this.#position, this.#epoch];
+      this.send(JSON.stringify({ t: "follow", id: "gap", conv: this.#conv, cursor }));
+    }
+    return false;
+  }
+
+  #moveTo(chunk: Buffer, start: number): void {
+    this.#position = numberAfter(chunk, '"seq":', start);
+    this.#epoch = numberAfter(chunk, '"epoch":', start);
+    if (this.#position - this.#confirmed >= dackEvery) this.#dack();
   }
 
   #dack(): void {

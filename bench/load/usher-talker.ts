@@ -44,7 +44,7 @@ export class UsherTalker implements Talker, HotPath {
 
   acked(chunk: Buffer, start: number): void {
     if (!this.#unanswered.delete(numberAfter(chunk, '"n":', start) - 1)) return;
-    this.#client.moveTo(numberAfter(chunk, '"seq":', start));
+    this.#client.own(chunk, start);
     this.#listener.acked();
   }
 
