@@ -23,6 +23,7 @@ import { simulatedTenant, tenantId } from "./people/tenant.ts";
 import type { Settings } from "./settings.ts";
 import { quantiles, type Summary } from "./summary.ts";
 import { freeCosts, usualCosts } from "./world/costs.ts";
+import type { OnDelivery } from "./world/digest.ts";
 import { epochMs, type Process } from "./world/process.ts";
 import { World } from "./world/world.ts";
 
@@ -32,6 +33,8 @@ export interface RunObserver {
   event?(atMs: number, text: string): void;
   /** A log for the nodes. */
   log?(process: Process, now: () => number): Log;
+  /** Everything that was delivered. */
+  readonly onDelivery?: OnDelivery;
 }
 
 const checkers: readonly Checker[] = [checkLogs, checkSends, checkDeliveries, checkFences, checkAssignments];
@@ -49,6 +52,7 @@ export async function simulate(
     seed: settings.seed,
     costs: settings.costs ? usualCosts : freeCosts,
     onError: (error, owner) => crashed(history, owner?.name ?? "the world", error),
+    ...(observer.onDelivery === undefined ? {} : { onDelivery: observer.onDelivery }),
   });
   const onUncaught = (error: unknown): void =>
     crashed(history, world.scheduler.current?.name ?? "the world", error);

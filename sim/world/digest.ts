@@ -1,8 +1,16 @@
+/** Told of every delivery; false ends the run. */
+export type OnDelivery = (atMs: number, link: string, text: string) => boolean;
+
 /** A rolling hash over everything that was delivered: two runs are the same run if and only if it is the same. */
 export class Digest {
   #low = 0x811c9dc5;
   #high = 0x1b873593;
   #count = 0;
+  readonly #onDelivery: (atMs: number, link: string, text: string) => void;
+
+  constructor(onDelivery: (atMs: number, link: string, text: string) => void) {
+    this.#onDelivery = onDelivery;
+  }
 
   /** How many deliveries it covers. */
   get count(): number {
@@ -15,6 +23,7 @@ export class Digest {
     this.#word(Math.floor(atMs * 1000) >>> 0);
     this.#text(link);
     this.#text(text);
+    this.#onDelivery(atMs, link, text);
   }
 
   /** 16 hexadecimal digits. */

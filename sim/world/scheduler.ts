@@ -47,6 +47,7 @@ export class Scheduler {
   #stirred = 0;
   #current: Owner | undefined;
   #running = false;
+  #halted: string | undefined;
 
   constructor(onError: OnError) {
     this.#onError = onError;
@@ -108,6 +109,11 @@ export class Scheduler {
     }
   }
 
+  /** Ends the run that is being driven, after the present task. */
+  halt(reason: string): void {
+    this.#halted ??= reason;
+  }
+
   /** Resolves after that much virtual time, in a task of the world's own. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => void this.schedule(this.#now + ms, undefined, resolve));
@@ -115,7 +121,7 @@ export class Scheduler {
 
   /**
    * Lets time pass until the script has ended, which itself waits by `sleep` and by what happens.
-   * @throws Error when nothing is left to happen and the script still waits, or when time stands still
+   * @throws Error when nothing is left to happen and the script still waits, when time stands still, or when it was halted
    */
   drive<T>(script: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -126,6 +132,8 @@ export class Scheduler {
         if (settle === undefined && !this.#next()) {
           settle = () => reject(new Error(`nothing is left to happen at ${this.#now} ms`));
         }
+        const halted = this.#halted;
+        if (halted !== undefined) settle = () => reject(new Error(halted));
         if (this.#executed - this.#stirred > standstillTasks) {
           const name = this.#current?.name ?? "the world";
           settle = () => reject(new Error(`time stands still at ${this.#now} ms: ${name} never rests`));

@@ -1,5 +1,5 @@
 /** A simulated world: its time, its weather, its servers. Built from a seed; the same seed is the same world. */
-import { Digest } from "./digest.ts";
+import { Digest, type OnDelivery } from "./digest.ts";
 import { replaceGlobals } from "./globals.ts";
 import { KvServer } from "./kv.ts";
 import { Network } from "./network.ts";
@@ -18,6 +18,7 @@ export interface WorldOptions {
   readonly costs: Costs;
   /** Hears of errors that nobody caught. */
   readonly onError: OnError;
+  readonly onDelivery?: OnDelivery;
 }
 
 /** Within a data centre, and from a customer's device to it. */
@@ -32,13 +33,16 @@ export class World {
   readonly costs: Costs;
   readonly scheduler: Scheduler;
   readonly sky = new Sky();
-  readonly digest = new Digest();
+  readonly digest: Digest;
   readonly kv: KvServer;
   readonly store: StoreServer;
   readonly network: Network;
   readonly sockets: Sockets;
 
-  constructor({ seed, costs, onError }: WorldOptions) {
+  constructor({ seed, costs, onError, onDelivery }: WorldOptions) {
+    this.digest = new Digest((atMs, link, text) => {
+      if (onDelivery?.(atMs, link, text) === false) this.scheduler.halt("its observer ended the run");
+    });
     this.seed = seed;
     this.costs = costs;
     this.scheduler = new Scheduler(onError);

@@ -1,0 +1,95 @@
+import { parseArgs } from "node:util";
+import { faultKinds, type Fault } from "./faults.ts";
+import { scenarios } from "./scenarios/scenarios.ts";
+import type { Settings } from "./settings.ts";
+
+const options = {
+  seed: { type: "string" },
+  seeds: { type: "string" },
+  from: { type: "string" },
+  seconds: { type: "string" },
+  users: { type: "string" },
+  nodes: { type: "string" },
+  agents: { type: "string" },
+  desks: { type: "string" },
+  shards: { type: "string" },
+  talking: { type: "string" },
+  human: { type: "string" },
+  think: { type: "string" },
+  admit: { type: "string" },
+  arrive: { type: "string" },
+  kill: { type: "string" },
+  costs: { type: "string" },
+  direct: { type: "boolean" },
+  faults: { type: "string" },
+  record: { type: "string" },
+  json: { type: "boolean" },
+  verbose: { type: "boolean" },
+  log: { type: "string" },
+  help: { type: "boolean" },
+} as const;
+
+/** What the command line says. */
+export type Values = ReturnType<typeof parseOptions>["values"];
+
+/** Reads the command line. @throws Error for an option that does not exist */
+// oxlint-disable-next-line typescript/explicit-module-boundary-types -- its type is that of the table above
+export function parseOptions(args: string[]) {
+  return parseArgs({ args, options, allowPositionals: true, strict: true });
+}
+
+/** How the command is used. */
+export function usage(): string {
+  const width = Math.max(...scenarios.map(({ name }) => name.length));
+  return [
+    "npm run -s sim -- SCENARIO [--seed N --users N --nodes N --agents N --desks N --shards N --seconds N --kill N",
+    "                  --arrive SECONDS --talking SHARE --human SHARE --think MS --admit PER-SECOND --costs on|off",
+    "                  --direct --faults JSON --record FILE --json --verbose --log warn|info|debug]",
+    "npm run -s sim -- swarm [--seeds N --from SEED --seconds WALL-SECONDS --json], or --seed N for one of them",
+    "npm run -s sim -- shrink --seed N       the smallest schedule with which that seed of a swarm still fails",
+    "npm run -s sim -- replay FILE           runs a recorded trace again and stops where the two part",
+    "",
+    ...scenarios.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`),
+    "",
+    `  faults: [{"at": ms, "kind": ..., "target": ..., "for": ms, "value": ...}] with kinds`,
+    `  ${faultKinds.join(", ")}`,
+    "",
+  ].join("\n");
+}
+
+/** The settings that the command line names. */
+export function settingsGiven(values: Values): Partial<Settings> {
+  const found: Record<string, unknown> = {
+    users: numberOf(values.users),
+    nodes: numberOf(values.nodes),
+    agents: numberOf(values.agents),
+    desks: numberOf(values.desks),
+    shards: numberOf(values.shards),
+    seconds: numberOf(values.seconds),
+    arriveSeconds: numberOf(values.arrive),
+    talking: numberOf(values.talking),
+    human: numberOf(values.human),
+    thinkMs: numberOf(values.think),
+    admit: numberOf(values.admit),
+    costs: values.costs === undefined ? undefined : values.costs === "on",
+    direct: values.direct,
+  };
+  for (const key of Object.keys(found)) if (found[key] === undefined) delete found[key];
+  return found;
+}
+
+/** The schedule that the command line names, if it does. */
+export function faultsGiven(values: Values): readonly Fault[] | undefined {
+  if (values.faults === undefined) return undefined;
+  const faults = JSON.parse(values.faults) as Fault[];
+  for (const { kind } of faults) if (!faultKinds.includes(kind)) throw new Error(`there is no fault ${kind}`);
+  return faults;
+}
+
+/** A number of the command line. @throws Error when it is none */
+export function numberOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isFinite(value)) throw new Error(`${text} is no number`);
+  return value;
+}
