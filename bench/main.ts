@@ -3,6 +3,7 @@ import { OptionError, readOptions, type Options } from "./options.ts";
 import { reportOf, tableOf } from "./report.ts";
 import { alternate, type Stops } from "./runs/alternate.ts";
 import type { Bench } from "./runs/bench.ts";
+import { connections } from "./runs/connections.ts";
 import { failover } from "./runs/failover.ts";
 import { fanout } from "./runs/fanout.ts";
 import { memory } from "./runs/memory.ts";
@@ -10,7 +11,7 @@ import { latency, pairs } from "./runs/pairs.ts";
 import { record, shortfalls, smoke } from "./runs/smoke.ts";
 import { storm } from "./runs/storm.ts";
 
-const benches: readonly Bench[] = [pairs, latency, memory, storm, fanout, failover, smoke];
+const benches: readonly Bench[] = [pairs, latency, memory, storm, fanout, failover, connections, smoke];
 
 function help(): string {
   const width = Math.max(...benches.map(({ name }) => name.length));

@@ -45,8 +45,15 @@ async function once(
 ): Promise<Round> {
   say("starts");
   try {
-    const running = await system.start(bench.spec(options));
-    stops.push(() => running.stop());
+    const starting = system.start(bench.spec(options));
+    // Also when it is interrupted while it starts; a start that fails cleans up by itself.
+    stops.push(() =>
+      starting.then(
+        (started) => started.stop(),
+        () => undefined,
+      ),
+    );
+    const running = await starting;
     const round = await bench.round(running, {
       system,
       options,

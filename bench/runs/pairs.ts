@@ -10,7 +10,7 @@ import { nodesOf, type Bench, type Round, type RoundContext } from "./bench.ts";
 import { costFigures, countCost } from "./cost.ts";
 
 /** How many talk, how, and for how long. */
-interface Talk {
+export interface Talk {
   readonly pairs: number;
   /** 0: at the rate. */
   readonly window: number;
@@ -64,8 +64,16 @@ export const latency: Bench = {
   },
 };
 
-/** @param part which part of a round this is, so that names of people differ between parts */
-async function talk(system: RunningSystem, context: RoundContext, load: Talk, part = 0): Promise<Round> {
+/**
+ * Lets pairs talk and counts what arrives, and what it costs.
+ * @param part which part of a round this is, so that names of people differ between parts
+ */
+export async function talk(
+  system: RunningSystem,
+  context: RoundContext,
+  load: Talk,
+  part = 0,
+): Promise<Round> {
   const { options, say, onStop } = context;
   const count = options.generators;
   const specs = Array.from({ length: count }, (_, generator): JobSpec => ({
@@ -108,7 +116,7 @@ async function talk(system: RunningSystem, context: RoundContext, load: Talk, pa
   };
 }
 
-/** Both together. */
+/** What went wrong in both together. */
 export function joined(a: Integrity, b: Integrity): Integrity {
   return {
     lost: a.lost + b.lost,
