@@ -5,7 +5,7 @@
  */
 import type { Address } from "./address.ts";
 import type { Directory } from "./directory.ts";
-import type { Message } from "./messages.ts";
+import type { Described, Message } from "./messages.ts";
 import type { LogEvent } from "../protocol/events.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import type { Code } from "../protocol/codes.ts";
@@ -70,7 +70,7 @@ export type Effect =
   /** A frame to everyone who follows this conversation; may be lost. */
   | { readonly do: "broadcast"; readonly frame: ServerFrame; readonly to: "all" | "staff" }
   /** Makes the attached devices of this session follow a conversation from its beginning, or stop following it. */
-  | { readonly do: "follow"; readonly conv: string }
+  | { readonly do: "follow"; readonly conv: string; readonly described?: Described }
   | { readonly do: "unfollow"; readonly conv: string }
   /** A durable timer of this actor; fires as `{kind: "timer", id}`; arming again replaces it. Removed when it fired. */
   | { readonly do: "arm"; readonly id: string; readonly delayMs: number }

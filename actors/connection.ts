@@ -13,7 +13,7 @@ import { encodeAddress, sessionAddress, shardOf, type Address } from "./address.
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import { Commands } from "./commands.ts";
 import type { Parsed } from "./inbound.ts";
-import type { Principal, SessionDescription } from "./messages.ts";
+import type { Described, Principal, SessionDescription } from "./messages.ts";
 import { principalOf } from "./principal.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { ReadMarks } from "./read-marks.ts";
@@ -185,8 +185,8 @@ export class Connection implements ClientPort {
   }
 
   /** The session begins to follow a conversation that has just begun. */
-  enter(conv: ConversationId): void {
-    this.#whenLive(() => void this.subscriptions.enter(conv));
+  enter(conv: ConversationId, described?: Described): void {
+    this.#whenLive(() => void this.subscriptions.enter(conv, described));
   }
 
   /** The session follows a conversation no more. */

@@ -132,7 +132,7 @@ export class Gateway {
     if (envelope.k === "push") connection.push(envelope.frame);
     else if (envelope.k === "replace") connection.replaced();
     else if (isConversationId(envelope.conv)) {
-      if (envelope.k === "enter") connection.enter(envelope.conv);
+      if (envelope.k === "enter") connection.enter(envelope.conv, envelope.described);
       else connection.exit(envelope.conv);
     }
   }

@@ -139,16 +139,19 @@ export type Message =
   | RobotMessage
   | { readonly kind: "timer"; readonly id: string };
 
+/** A conversation as a session knows it. */
+export interface Described {
+  readonly conv: ConversationId;
+  readonly kind: "support" | "group";
+  readonly open: boolean;
+  readonly channel?: string;
+  readonly title?: string;
+  readonly openedAt: number;
+}
+
 /** What a session answers to `describe`: conversations that its devices follow, and an agent's state. */
 export interface SessionDescription {
-  readonly follows: readonly {
-    readonly conv: ConversationId;
-    readonly kind: "support" | "group";
-    readonly open: boolean;
-    readonly channel?: string;
-    readonly title?: string;
-    readonly openedAt: number;
-  }[];
+  readonly follows: readonly Described[];
   readonly status?: {
     readonly status: "available" | "away";
     readonly load: number;

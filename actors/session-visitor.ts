@@ -8,7 +8,7 @@ import { supportConversation, type ConversationId, type DeskId, type UserId } fr
 import type { CommandFrame } from "../protocol/frames.ts";
 import { conversationAddress, sessionId, type Address } from "./address.ts";
 import type { Context, Effect, Step } from "./behavior.ts";
-import type { CommandMessage, Message, SessionDescription } from "./messages.ts";
+import type { CommandMessage, Described, Message, SessionDescription } from "./messages.ts";
 
 /** One support conversation as its visitor's session knows it. */
 export interface VisitorChat {
@@ -121,7 +121,7 @@ function open(
           visitor: state.user,
         },
       },
-      { do: "follow", conv },
+      { do: "follow", conv, described: described(conv, chat) },
       ack(conv),
     ],
   };
@@ -145,14 +145,12 @@ function describe(state: VisitorState, history: boolean): SessionDescription {
     ? all.slice(0, historyMax)
     : all.filter(([conv, chat]) => chat.open || conv === lastClosed);
   return {
-    follows: chosen.map(([conv, { channel, open, openedAt }]) => ({
-      conv: conv as ConversationId,
-      kind: "support",
-      open,
-      channel,
-      openedAt,
-    })),
+    follows: chosen.map(([conv, chat]) => described(conv as ConversationId, chat)),
   };
+}
+
+function described(conv: ConversationId, { channel, open, openedAt }: VisitorChat): Described {
+  return { conv, kind: "support", open, channel, openedAt };
 }
 
 function setChat(conv: ConversationId, chat: VisitorChat): Effect {

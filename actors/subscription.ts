@@ -8,8 +8,9 @@ import type { ConversationId } from "../protocol/ids.ts";
 import { readState } from "./conversation-reads.ts";
 import type { Hub, Listener } from "./hub.ts";
 import { Pump, type PumpPort } from "./pump.ts";
+import type { Described } from "./messages.ts";
 import type { FollowedTail } from "./runtime/envelope.ts";
-import { cursorAt, summaryOf, type Described } from "./summary.ts";
+import { cursorAt, summaryOf } from "./summary.ts";
 
 /** What a subscription does through its connection. */
 export interface SubscriptionPort {

@@ -11,7 +11,7 @@ import { isStaff, visitorOf, type ConversationId } from "../protocol/ids.ts";
 import { sleep } from "../base/clock.ts";
 import { conversationAddress, encodeAddress, sessionId } from "./address.ts";
 import type { ConnectionParts } from "./client-port.ts";
-import type { Principal, SessionDescription } from "./messages.ts";
+import type { Described, Principal, SessionDescription } from "./messages.ts";
 import { Subscription, type SubscriptionPort } from "./subscription.ts";
 
 /** What subscriptions need of their connection. */
@@ -86,13 +86,13 @@ export class Subscriptions {
   }
 
   /** The session begins to follow a conversation that has just begun. */
-  async enter(conv: ConversationId): Promise<void> {
+  async enter(conv: ConversationId, described?: Described): Promise<void> {
     this.#leaving.delete(conv);
     if (this.#byConv.has(conv)) return;
     const subscription = this.begin(conv);
     if (subscription === undefined) return;
     while (await subscription.followed) {
-      const beginning = await subscription.begin(undefined, undefined, true);
+      const beginning = await subscription.begin(described, undefined, true);
       if (!this.isCurrent(subscription)) return;
       if (beginning !== undefined) {
         this.#port.frame({ t: "conv", ...beginning.frame, recovered: beginning.recovered });
@@ -120,7 +120,7 @@ export class Subscriptions {
 
   /** After the session was away: what it said meanwhile went to nobody. */
   async catchUp({ follows }: SessionDescription): Promise<void> {
-    for (const { conv, open } of follows) if (open) void this.enter(conv);
+    for (const known of follows) if (known.open) void this.enter(known.conv, known);
     const named = new Set<string>(follows.map(({ conv }) => conv));
     const { tenant, role, user } = this.#port.who();
     for (const { conv } of [...this.#byConv.values()]) {

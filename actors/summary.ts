@@ -1,10 +1,7 @@
 import type { LogEvent } from "../protocol/events.ts";
 import type { ConversationSummary, Cursor } from "../protocol/frames.ts";
 import { visitorOf, type ConversationId } from "../protocol/ids.ts";
-import type { SessionDescription } from "./messages.ts";
-
-/** What a session said of a conversation. */
-export type Described = SessionDescription["follows"][number];
+import type { Described } from "./messages.ts";
 
 /** What is known of a conversation: what the session said, or what its first and last events tell. */
 export function summaryOf(

@@ -66,10 +66,11 @@ export function performEffect(
       );
     case "broadcast":
       return void outputs.push(() => host.publisher.cast(key, effect.frame, effect.to));
-    case "follow":
-      return void outputs.push(() =>
-        host.toDevices(key, (conn) => ({ k: "enter", conn, conv: effect.conv })),
-      );
+    case "follow": {
+      const { conv, described } = effect;
+      const about = described === undefined ? { conv } : { conv, described };
+      return void outputs.push(() => host.toDevices(key, (conn) => ({ k: "enter", conn, ...about })));
+    }
     case "unfollow":
       return void outputs.push(() => host.toDevices(key, (conn) => ({ k: "exit", conn, conv: effect.conv })));
     case "arm":

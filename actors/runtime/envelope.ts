@@ -3,7 +3,7 @@
  * envelope goes to one run of one node and means nothing to another.
  */
 import type { CommandNumber } from "../producers.ts";
-import type { Message, Principal } from "../messages.ts";
+import type { Described, Message, Principal } from "../messages.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { Code } from "../../protocol/codes.ts";
 import type { LogEvent } from "../../protocol/events.ts";
@@ -125,7 +125,7 @@ export type NodeEnvelope =
     }
   /** To one connection: a frame, a conversation to follow or to leave, or the end since another took its place. */
   | { readonly k: "push"; readonly conn: number; readonly frame: ServerFrame }
-  | { readonly k: "enter"; readonly conn: number; readonly conv: string }
+  | { readonly k: "enter"; readonly conn: number; readonly conv: string; readonly described?: Described }
   | { readonly k: "exit"; readonly conn: number; readonly conv: string }
   | { readonly k: "replace"; readonly conn: number }
   /** Something that you sent me was lost for good: follow and attach again what you have at me. */

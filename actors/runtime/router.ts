@@ -45,6 +45,7 @@ export class Router {
   readonly #byShard = new Map<number, Set<Pending>>();
   readonly #retrying = new Set<number>();
   readonly #bounces;
+  #misrouted = 0;
   #asks = 0;
   #stopped = false;
   readonly #stopSweep;
@@ -68,6 +69,11 @@ export class Router {
     for (const pending of this.#pending.values()) pending.resolve(undefined);
     this.#pending.clear();
     this.#byShard.clear();
+  }
+
+  /** How many envelopes reached a node that was not the owner. */
+  get misrouted(): number {
+    return this.#misrouted;
   }
 
   /** How many asks wait for their answer. */
@@ -120,6 +126,7 @@ export class Router {
     epoch: number | undefined,
   ): void {
     this.#bounces.add();
+    this.#misrouted++;
     if (owner !== undefined && epoch !== undefined) this.#parts.routing.correct(shard, owner, epoch);
     const pending = this.#pending.get(ask);
     // It may have been sent to another node since, by the correction even.

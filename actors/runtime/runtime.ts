@@ -53,6 +53,7 @@ export interface RuntimeParts {
 /** Figures for metrics and the admin picture. */
 export interface RuntimeCounters {
   readonly fenced: number;
+  readonly misrouted: number;
   readonly actors: number;
   readonly hosted: number;
   readonly asks: number;
@@ -214,6 +215,7 @@ export class Runtime implements Hosting {
     for (const host of this.#shards.hosts.values()) actors += host.active;
     return {
       fenced: this.#shards.fenced,
+      misrouted: this.router.misrouted,
       actors,
       hosted: this.#shards.hosts.size,
       asks: this.router.waiting,

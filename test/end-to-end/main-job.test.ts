@@ -57,7 +57,12 @@ describe("the main job over three nodes with the demo tenant", () => {
   it("goes from the robot to an agent on another node, to the close and the rating", async () => {
     const visitor = await join("visitor", "ann", 0);
     const amy = await join("agent", "amy", 1);
+    const announced: { channel?: string; openedAt: number }[] = [];
+    visitor.on("conversation", (followed) => announced.push(followed));
     const conv = await visitor.open("web", { meta: { page: "/cart" } });
+    await eventually(() => announced.length > 0);
+    expect(announced[0]).toMatchObject({ channel: "web" });
+    expect(announced[0]?.openedAt).toBeGreaterThan(0);
     await visitor.send(conv, "How do I get an invoice?");
     await eventually(() => story(visitor, conv).filter((line) => line.startsWith("robot")).length >= 2);
     await visitor.send(conv, "怎么退货？");

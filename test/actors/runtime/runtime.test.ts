@@ -294,7 +294,7 @@ describe("runtime", () => {
     await on.time.advance(10);
     expect([seen.done, node.runtime.counters()]).toEqual([
       true,
-      { fenced: 0, actors: 0, hosted: 0, asks: 0 },
+      { fenced: 0, misrouted: 0, actors: 0, hosted: 0, asks: 0 },
     ]);
   });
 });
