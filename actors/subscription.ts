@@ -78,7 +78,9 @@ export class Subscription implements Listener {
 
   onFollowed({ who, tail, readRecord }: FollowedTail): void {
     const old = this.#tail;
-    const late = old !== undefined && tail?.epoch === old.epoch && tail.seq < old.seq;
+    // Before the first answer, `old` is an event that overtook it: events may be handled before the answer is.
+    const late =
+      old !== undefined && (tail?.seq ?? 0) < old.seq && (!this.#answered || tail?.epoch === old.epoch);
     if (!late) this.#tail = tail;
     if (who === this.who) this.#readRecord = readRecord;
     this.#answered = true;
@@ -87,7 +89,6 @@ export class Subscription implements Listener {
   }
 
   onEvent(event: LogEvent): void {
-    if (!this.#answered) return;
     if (event.seq > (this.#tail?.seq ?? 0)) this.#tail = event;
     this.#pump?.offer(event);
   }

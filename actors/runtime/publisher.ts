@@ -37,7 +37,13 @@ export class Publisher {
   ): Promise<void> {
     for (const { to } of items) this.#followers.add(to, from);
     const tails = await this.#host.persist(() => Promise.all(items.map((item) => this.#tailOf(item))));
-    respond?.(tails === undefined ? { kind: "busy" } : { kind: "tails", tails });
+    if (tails === undefined) return respond?.({ kind: "busy" });
+    // What was published while the others were read is in the answer too: it went out before it.
+    const now = tails.map((followed) => ({
+      ...followed,
+      tail: this.#followers.tail(followed.to) ?? followed.tail,
+    }));
+    respond?.({ kind: "tails", tails: now });
   }
 
   /** That node has nobody left who follows these logs. */

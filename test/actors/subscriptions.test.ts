@@ -34,6 +34,19 @@ describe("subscriptions", () => {
     expect(world.hub.sizes.followed).toBe(1);
   });
 
+  it("misses nothing when the first events overtake the owner's answer that there are none", async () => {
+    const world = edgeWorld();
+    const client = await world.attached();
+    const answer = tailsOf(world, conv);
+    const release = holding(world, "follow");
+    world.gateway.take({ k: "enter", conn: 1, conv });
+    await world.settle();
+    for (let i = 0; i < 2; i++) world.hub.onEvents([{ to: logOf(conv), event: world.log(conv).append() }]);
+    await release(answer);
+    await world.time.advance(500);
+    expect(client.seqs(conv)).toEqual([1, 2]);
+  });
+
   it("says nothing more of a conversation that is unfollowed while it begins", async () => {
     const world = edgeWorld();
     world.log(conv).append();
