@@ -2,6 +2,7 @@
 import type { Log, LogFields } from "../base/log.ts";
 import { faultText } from "./faults.ts";
 import { faultsGiven, numberOf, settingsGiven, type Values } from "./options.ts";
+import { plants } from "./plants.ts";
 import { simulate, type RunObserver } from "./run.ts";
 import type { Settings } from "./settings.ts";
 import { shrink } from "./shrink.ts";
@@ -90,6 +91,26 @@ export async function runShrink(terminal: Terminal, values: Values): Promise<num
     `  again: npm run -s sim -- swarm --seed ${seed} --faults '${JSON.stringify(small.faults)}'\n`,
   );
   return 1;
+}
+
+/** Plants each bug in turn and looks how many seeds of the usual swarm it takes to find it. */
+export async function runPlanted(terminal: Terminal, values: Values): Promise<number> {
+  const most = numberOf(values.seeds) ?? 300;
+  const chosen = plants.filter(({ name }) => values.plant === undefined || name === values.plant);
+  const planted: { name: string; caught: boolean; checker: string; seeds: number }[] = [];
+  for (const { name, about } of chosen) {
+    let checker = "";
+    let seeds = 0;
+    while (checker === "" && seeds < most) {
+      const { violations } = await simulate({ ...seedSettings(++seeds, values), plant: name });
+      checker = violations[0]?.guarantee ?? "";
+    }
+    planted.push({ name, caught: checker !== "", checker, seeds });
+    const found = checker === "" ? "not found" : `${checker}, seed ${seeds}`;
+    terminal.out(`${name.padEnd(22)} ${found.padEnd(28)} ${about}\n`);
+  }
+  if (values.json === true) terminal.out(`${JSON.stringify({ planted })}\n`);
+  return planted.every(({ caught }) => caught) ? 0 : 1;
 }
 
 /** Runs a trace's settings again and compares delivery by delivery. */

@@ -1,6 +1,6 @@
 /** The simulator's command line. Exit status 1: a guarantee was violated; 2: it was not understood. */
 import { messageOf } from "../base/errors.ts";
-import { runOne, runReplay, runShrink, runSwarm, type Terminal } from "./commands.ts";
+import { runOne, runPlanted, runReplay, runShrink, runSwarm, type Terminal } from "./commands.ts";
 import { numberOf, parseOptions, settingsGiven, usage } from "./options.ts";
 import { settingsOf } from "./scenarios/scenario.ts";
 import { scenarios } from "./scenarios/scenarios.ts";
@@ -22,6 +22,7 @@ async function main(): Promise<number> {
   }
   if (name === "swarm") return runSwarm(terminal, values);
   if (name === "shrink") return runShrink(terminal, values);
+  if (name === "planted") return runPlanted(terminal, values);
   if (name === "replay") return runReplay(terminal, argument ?? "", values);
   const scenario = scenarios.find((one) => one.name === name);
   if (scenario === undefined) throw new Error(`there is no scenario ${name}; try: npm run -s sim -- list`);

@@ -22,6 +22,7 @@ const options = {
   costs: { type: "string" },
   direct: { type: "boolean" },
   faults: { type: "string" },
+  plant: { type: "string" },
   record: { type: "string" },
   json: { type: "boolean" },
   verbose: { type: "boolean" },
@@ -48,6 +49,7 @@ export function usage(): string {
     "npm run -s sim -- swarm [--seeds N --from SEED --seconds WALL-SECONDS --json], or --seed N for one of them",
     "npm run -s sim -- shrink --seed N       the smallest schedule with which that seed of a swarm still fails",
     "npm run -s sim -- replay FILE           runs a recorded trace again and stops where the two part",
+    "npm run -s sim -- planted [--seeds N]   which checker finds which planted bug, and how soon; --plant NAME elsewhere",
     "",
     ...scenarios.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`),
     "",
@@ -73,6 +75,7 @@ export function settingsGiven(values: Values): Partial<Settings> {
     admit: numberOf(values.admit),
     costs: values.costs === undefined ? undefined : values.costs === "on",
     direct: values.direct,
+    plant: values.plant,
   };
   for (const key of Object.keys(found)) if (found[key] === undefined) delete found[key];
   return found;

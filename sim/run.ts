@@ -3,6 +3,7 @@
  * Phases: boot, arrive, chaos, heal, converge with a deadline.
  */
 import { directoryOf } from "../actors/directory.ts";
+import type { Parsed } from "../actors/inbound.ts";
 import type { Claims } from "../actors/socket.ts";
 import { silentLog, type Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
@@ -19,6 +20,7 @@ import { faultText } from "./faults.ts";
 import { History } from "./history.ts";
 import { LogReader } from "./logs.ts";
 import { Crowd } from "./people/crowd.ts";
+import { plants } from "./plants.ts";
 import { simulatedTenant, tenantId } from "./people/tenant.ts";
 import type { Settings } from "./settings.ts";
 import { quantiles, type Summary } from "./summary.ts";
@@ -94,15 +96,20 @@ class Run {
     this.#observer = observer;
     this.#crowd = new Crowd(world, settings, history);
     this.#reader = new LogReader(world);
-    const parse = frameParser();
+    const plant = plants.find(({ name }) => name === settings.plant);
+    const parser = frameParser();
+    const spoil = plant?.parse;
+    const parse = (text: string): Parsed => (spoil === undefined ? parser(text) : spoil(parser(text)));
+    const capacity = settings.capacity + (plant?.capacity ?? 0);
     const nodes = {
-      directory: directoryOf([simulatedTenant(settings)]),
+      directory: directoryOf([simulatedTenant({ ...settings, capacity })]),
       verify: (process: Process) => (token: string) => verify(world, process, token),
       parse,
       log: (process: Process) => observer.log?.(process, () => world.scheduler.now) ?? silentLog(),
       shards: settings.shards,
       admitPerSecond: settings.admit,
       direct: settings.direct,
+      ...(plant?.store === undefined ? {} : { storeThrough: plant.store }),
     };
     this.#cluster = new Cluster(world, nodes, settings.nodes, (share, chance) =>
       this.#crowd.switchNetworks(share, chance),

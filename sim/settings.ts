@@ -30,6 +30,8 @@ export interface Settings {
   readonly costs: boolean;
   /** Whether clients prefer their session's owner. */
   readonly direct: boolean;
+  /** A bug that is planted on purpose; empty for none. */
+  readonly plant: string;
   readonly faults: readonly Fault[];
 }
 
@@ -50,4 +52,5 @@ export const usualSettings: Omit<Settings, "scenario" | "seed" | "faults"> = {
   admit: 200,
   costs: true,
   direct: false,
+  plant: "",
 };

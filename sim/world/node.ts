@@ -10,6 +10,7 @@ import { silentMetrics } from "../../base/metrics.ts";
 import { fixedAdmission } from "../../edge/admission.ts";
 import type { PlacementTimings } from "../../placement/timings.ts";
 import { startNode, type UsherNode } from "../../server/node.ts";
+import type { Store } from "../../store/store.ts";
 import { simulatedKv } from "./kv.ts";
 import type { Process } from "./process.ts";
 import { simulatedStore } from "./store.ts";
@@ -26,6 +27,8 @@ export interface NodeSettings {
   /** Nodes name addresses of their own, so that clients prefer their session's owner. */
   readonly direct: boolean;
   readonly timings?: Partial<PlacementTimings>;
+  /** Stands between a node and its store. */
+  readonly storeThrough?: (store: Store) => Store;
 }
 
 /** A node and its runs. */
@@ -69,6 +72,7 @@ export class SimulatedNode {
     if (this.#process !== undefined) return;
     const { sockets, network, kv, kvParts, store, storeParts, costs } = this.#world;
     const { directory, parse, shards, admitPerSecond, direct, timings } = this.#settings;
+    const storeThrough = this.#settings.storeThrough ?? ((own: Store): Store => own);
     const { name } = this;
     const process = this.#world.process(name, ++this.#runs);
     this.#process = process;
@@ -81,7 +85,7 @@ export class SimulatedNode {
         metrics: silentMetrics(),
         transport: network.transport(process),
         kv: simulatedKv(kvParts, process, kv),
-        store: simulatedStore(storeParts, costs, process, store),
+        store: storeThrough(simulatedStore(storeParts, costs, process, store)),
         directory,
         verify: this.#settings.verify(process),
         admission: fixedAdmission(admitPerSecond, random, () => clock.now()),
