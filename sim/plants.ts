@@ -71,20 +71,6 @@ export const plants: readonly Plant[] = [
   },
   { name: "capacity-off-by-one", about: "agents get a chat too many", capacity: 1 },
   {
-    name: "resume-off-by-one",
-    about: "deliveries go on one event too late after a reconnect",
-    parse(parsed) {
-      if (parsed.kind !== "request" || parsed.frame.t !== "auth") return parsed;
-      const cursors = Object.entries(parsed.frame.cursors ?? {}).map(
-        ([conv, [seq, epoch]]) => [conv, [seq + 1, epoch]] as const,
-      );
-      return {
-        ...parsed,
-        frame: { ...parsed.frame, cursors: Object.fromEntries(cursors) as Record<string, [number, number]> },
-      };
-    },
-  },
-  {
     name: "lost-body",
     about: "some messages get the text of an earlier one",
     parse: staleBodies(),

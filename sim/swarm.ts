@@ -64,7 +64,7 @@ function faultOf(kind: FaultKind, at: number, nodes: number, chance: Stream): Fa
     case "partition":
       return { at, kind, target: way, for: lasts };
     case "delay":
-      return { at, kind, target: way, for: lasts, value: between(5, 3000) };
+      return { at, kind, target: way, for: lasts, value: between(5, 3000) * (chance.next() < 0.25 ? 5 : 1) };
     case "loss":
     case "duplicate":
       return { at, kind, target: way, for: lasts, value: between(0.01, 0.6) };

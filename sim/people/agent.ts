@@ -24,6 +24,10 @@ export async function work(device: Device, habits: AgentHabits, chance: Stream):
       if (!habits.over() && client.cursor(conv) !== undefined) void answer(device, conv, habits, chance);
     });
   });
+  // Away too long, an agent was signed off by the server; at the next sight of that it comes back.
+  client.on("presence", ({ status }) => {
+    if (status === "away") void client.status("available").catch(() => undefined);
+  });
   await client.status("available");
 }
 

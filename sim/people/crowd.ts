@@ -7,6 +7,7 @@ import type { History } from "../history.ts";
 import type { Settings } from "../settings.ts";
 import { Stream } from "../world/chance.ts";
 import type { World } from "../world/world.ts";
+import { forgotten } from "./forgotten.ts";
 import { work } from "./agent.ts";
 import { Device, type DeviceParts } from "./device.ts";
 import type { WireTally } from "./tap.ts";
@@ -83,6 +84,7 @@ export class Crowd {
       else if (client.unanswered > 0) found.push(`${device.name} waits for ${client.unanswered} answers`);
       else found.push(...this.#lacks(device, logs));
     }
+    if (found.length === 0) found.push(...forgotten(this.#settings, logs));
     return found.slice(0, most);
   }
 
