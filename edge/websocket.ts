@@ -40,6 +40,7 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     perMessageDeflate: parts.compress ? { threshold: 1024, serverNoContextTakeover: true } : false,
     handleProtocols: (offered) => (offered.has(limits.subprotocol) ? limits.subprotocol : false),
   });
+  const cork = corkPerTurn();
   const onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
     duplex.on("error", () => duplex.destroy());
     const url = (request.url ?? "").split("?")[0] ?? "";
@@ -49,18 +50,18 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     if (parts.origins.length > 0 && origin !== undefined && !parts.origins.includes(origin)) {
       return refuse(duplex, 403, "Forbidden");
     }
-    wss.handleUpgrade(request, duplex, head, (webSocket) => attach(parts, webSocket));
+    wss.handleUpgrade(request, duplex, head, (webSocket) => attach(parts, webSocket, () => cork(duplex)));
   };
   parts.server.on("upgrade", onUpgrade);
   return { close: () => void parts.server.off("upgrade", onUpgrade) };
 }
 
-function attach(parts: WebSocketParts, webSocket: WebSocket): void {
+function attach(parts: WebSocketParts, webSocket: WebSocket, cork: () => void): void {
   // Before anything else: an error that nobody listens to ends the process.
   webSocket.on("error", (error: Error & { code?: string }) => {
     parts.log.debug("socket error", { code: error.code });
   });
-  const socket = adapt(webSocket);
+  const socket = adapt(webSocket, cork);
   if (webSocket.protocol !== limits.subprotocol) {
     return socket.close(closeCodes.version, `speak ${limits.subprotocol}`);
   }
@@ -76,10 +77,30 @@ function attach(parts: WebSocketParts, webSocket: WebSocket): void {
   webSocket.on("close", () => input.closed());
 }
 
-function adapt(webSocket: WebSocket): Socket {
+/**
+ * Corks each stream that is written to until the end of the turn of the event loop: what one turn has for a client goes
+ * out in one system call.
+ */
+function corkPerTurn(): (duplex: Duplex) => void {
+  const corked = new Set<Duplex>();
+  const uncork = (): void => {
+    for (const duplex of corked) duplex.uncork();
+    corked.clear();
+  };
+  return (duplex) => {
+    if (corked.has(duplex)) return;
+    if (corked.size === 0) setImmediate(uncork);
+    corked.add(duplex);
+    duplex.cork();
+  };
+}
+
+function adapt(webSocket: WebSocket, cork: () => void): Socket {
   return {
     send: (text) => {
-      if (webSocket.readyState === webSocket.OPEN) webSocket.send(text);
+      if (webSocket.readyState !== webSocket.OPEN) return;
+      cork();
+      webSocket.send(text);
     },
     close: (code, reason) => {
       webSocket.close(code, reason);
