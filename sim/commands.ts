@@ -102,8 +102,12 @@ export async function runPlanted(terminal: Terminal, values: Values): Promise<nu
     let checker = "";
     let seeds = 0;
     while (checker === "" && seeds < most) {
-      const { violations } = await simulate({ ...seedSettings(++seeds, values), plant: name });
-      checker = violations[0]?.guarantee ?? "";
+      const settings = seedSettings(++seeds, values);
+      const { violations } = await simulate({ ...settings, plant: name });
+      const [first] = violations;
+      // What fails without the plant as well says nothing about it.
+      if (first !== undefined && (await simulate({ ...settings, plant: "" })).violations.length === 0)
+        checker = first.guarantee;
     }
     planted.push({ name, caught: checker !== "", checker, seeds });
     const found = checker === "" ? "not found" : `${checker}, seed ${seeds}`;
