@@ -130,7 +130,7 @@ export class Committer implements LaneSender {
       this.#busy.add(lane);
     }
     if (ready.length > 0) void this.#call(ready, batches, attempt);
-    else if (this.#again.length > 0) this.#soon();
+    else if (this.#again.length > 0 && !this.#repeating && this.#calls < callsInFlight) this.#soon();
   }
 
   async #call(lanes: readonly Lane[], batches: readonly Batch[], attempt: number): Promise<void> {

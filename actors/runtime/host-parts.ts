@@ -10,6 +10,7 @@ import type { Directory } from "../directory.ts";
 import type { Committer } from "./commits.ts";
 import type { EntityHost, HostedEntity } from "./entity-host.ts";
 import type { NodeEnvelope, ShardEnvelope } from "./envelope.ts";
+import type { Batch } from "./lane.ts";
 import type { ActorSystem } from "./nact.ts";
 import type { ShardHost } from "./shard-host.ts";
 
@@ -49,7 +50,7 @@ export interface HostParts {
   /** The store holds a higher fence: this host ends. */
   fencedOut(host: ShardHost, epoch: number, owner: string): void;
   /** The host ends and the shard begins anew under a higher epoch. */
-  abandon(host: ShardHost): void;
+  abandon(host: ShardHost, ring: readonly Batch[]): void;
   /** Waits a jittered while before another try. */
   pause(attempt: number): Promise<void>;
 }

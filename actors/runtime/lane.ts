@@ -48,23 +48,38 @@ export class Lane {
   #inFlight: Batch | undefined;
   #replay: Batch[] = [];
   #restoring = false;
-  readonly #ring: Batch[] = [];
+  readonly #ring: Batch[];
   #ringBytes = 0;
   #doubts = 0;
   #resolved = 0;
   #closed = false;
 
-  constructor(sender: LaneSender, shard: number, epoch: number, last: number, handler: LaneHandler) {
+  /** @param ring the batches before `last` that this process remembers, from the epoch before */
+  constructor(
+    sender: LaneSender,
+    shard: number,
+    epoch: number,
+    last: number,
+    handler: LaneHandler,
+    ring: readonly Batch[] = [],
+  ) {
     this.#sender = sender;
     this.shard = shard;
     this.epoch = epoch;
     this.#committed = last;
     this.#handler = handler;
+    this.#ring = [...ring];
+    this.#ringBytes = ring.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** The number up to which everything is durable. */
   get committed(): number {
     return this.#committed;
+  }
+
+  /** The last committed batches, ascending without a hole, as long as they are remembered. */
+  get ring(): readonly Batch[] {
+    return this.#ring;
   }
 
   /** Whether intake has to wait: too much is not durable yet. */

@@ -141,7 +141,7 @@ export class Runtime implements Hosting {
       readKey: parts.readKey,
       newEntity: entityMaker(parts.behaviors),
       fencedOut: (fenced, epoch, name) => this.#shards.fencedOut(fenced, epoch, name),
-      abandon: (given) => this.#shards.abandon(given),
+      abandon: (given, ring) => this.#shards.abandon(given, ring),
       pause: (attempt) => this.#pause(attempt),
     };
     this.#shards = new Shards({
@@ -150,6 +150,7 @@ export class Runtime implements Hosting {
       routing,
       store,
       committer: this.#committer,
+      owner,
       claim: batched(clock, 512, (claims) => store.claim(owner(), claims)),
       host: () => host,
       fenced: metrics.counter("usher_fenced_commits_total", "Commits refused because a higher fence stands"),

@@ -29,7 +29,7 @@ import type {
 } from "./envelope.ts";
 import { performEffect, type EffectHost } from "./effects.ts";
 import type { HostParts } from "./host-parts.ts";
-import { Lane, type LaneHandler } from "./lane.ts";
+import { Lane, type LaneHandler, type Batch } from "./lane.ts";
 import { Loader } from "./loader.ts";
 import type { Family, Mailbox } from "./nact.ts";
 import { Publisher } from "./publisher.ts";
@@ -62,13 +62,13 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   #activations = 0;
   #ended = false;
 
-  constructor(parts: HostParts, shard: number, epoch: number, last: number) {
+  constructor(parts: HostParts, shard: number, epoch: number, last: number, ring: readonly Batch[]) {
     this.#parts = parts;
     this.shard = shard;
     this.epoch = epoch;
     this.directory = parts.directory;
     this.log = parts.log.child({ shard, epoch });
-    this.lane = new Lane(parts.committer, shard, epoch, last, this);
+    this.lane = new Lane(parts.committer, shard, epoch, last, this, ring);
     this.debts = new Debts({
       shard,
       shards: parts.routing.shards,
@@ -196,12 +196,12 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
 
   onLost(last: number): void {
     this.log.error("the store lost commits for good; the shard begins anew", { last });
-    this.#parts.abandon(this);
+    this.#parts.abandon(this, []);
   }
 
   onRestored(): void {
     this.log.warn("what the store had forgotten was written again; the shard begins anew");
-    this.#parts.abandon(this);
+    this.#parts.abandon(this, this.lane.ring);
   }
 
   // What entities ask.

@@ -5,12 +5,14 @@
  * and ids the ids, of a second host; whatever overtakes a gain ends it.
  */
 import { sleep, type Clock } from "../../base/clock.ts";
+import { Failure } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Counter } from "../../base/metrics.ts";
 import type { GainOutcome, Hosting, Routing } from "../../placement/hosting.ts";
 import type { ClaimResult, Owner, Store } from "../../store/store.ts";
 import type { Committer } from "./commits.ts";
 import type { HostParts } from "./host-parts.ts";
+import type { Batch } from "./lane.ts";
 import { ShardHost } from "./shard-host.ts";
 
 /** What a node's shards are made of. */
@@ -20,6 +22,7 @@ export interface ShardsParts {
   readonly routing: Routing;
   readonly store: Store;
   readonly committer: Committer;
+  readonly owner: () => Owner;
   readonly claim: (claim: { shard: number; epoch: number }) => Promise<ClaimResult>;
   /** What every host gets. */
   readonly host: () => HostParts;
@@ -42,6 +45,8 @@ export class Shards implements Hosting {
   readonly #gaining = new Map<number, Gaining>();
   /** The highest epoch under which each shard was hosted and is not any more. */
   readonly #burnt = new Map<number, number>();
+  /** What is remembered of the commits of shards that were given up, by the epoch given up. */
+  readonly #rings = new Map<number, { readonly epoch: number; readonly ring: readonly Batch[] }>();
   #fenced = 0;
 
   constructor(parts: ShardsParts) {
@@ -112,9 +117,13 @@ export class Shards implements Hosting {
     else this.#parts.routing.abandon(host.shard, host.epoch);
   }
 
-  /** What this host holds is not what the store holds: the shard comes back under a higher epoch. */
-  abandon(host: ShardHost): void {
+  /**
+   * What this host holds is not what the store holds: the shard comes back under a higher epoch.
+   * @param ring what is still remembered of its commits: the store may forget them once more before it is back
+   */
+  abandon(host: ShardHost, ring: readonly Batch[]): void {
     this.#end(host);
+    this.#rings.set(host.shard, { epoch: host.epoch, ring });
     this.#parts.routing.abandon(host.shard, host.epoch);
   }
 
@@ -148,11 +157,20 @@ export class Shards implements Hosting {
   async #host(shard: number, epoch: number, last: number, current: () => boolean): Promise<GainOutcome> {
     const old = this.#hosts.get(shard);
     if (old !== undefined) this.#end(old);
-    const host = new ShardHost(this.#parts.host(), shard, epoch, last);
+    const ring = await this.#remembered(shard, epoch, last);
+    if (!current()) return { kind: "fenced", epoch };
+    const host = new ShardHost(
+      this.#parts.host(),
+      shard,
+      epoch,
+      Math.max(last, ring.at(-1)?.number ?? 0),
+      ring,
+    );
     try {
       await this.#adoptDebts(host);
       if (current()) {
         this.#hosts.set(shard, host);
+        this.#rings.delete(shard);
         return { kind: "serving" };
       }
     } catch (error) {
@@ -161,6 +179,34 @@ export class Shards implements Hosting {
     }
     host.end();
     return { kind: "fenced", epoch };
+  }
+
+  /**
+   * What this process remembers of the shard's commits, when nobody can have written since: the epoch follows at once on
+   * the one that it gave up. What the store has forgotten of them meanwhile is written again, before anything is read.
+   */
+  async #remembered(shard: number, epoch: number, last: number): Promise<readonly Batch[]> {
+    const kept = this.#rings.get(shard);
+    if (kept === undefined || kept.epoch + 1 !== epoch) return [];
+    const { ring } = kept;
+    const end = ring.at(-1)?.number ?? 0;
+    if (end < last || (ring[0]?.number ?? 0) > last + 1) {
+      if (end > last) this.#parts.log.error("the store lost commits for good", { shard, last, end });
+      return [];
+    }
+    for (const { number, writes } of ring) {
+      if (number <= last) continue;
+      const [verdict] = await this.#parts.store.commit(this.#parts.owner(), [
+        { shard, epoch, number, writes },
+      ]);
+      if (verdict?.kind === "committed") continue;
+      throw new Failure("COMMIT_NOT_RESTORED", "a forgotten commit could not be written again", {
+        shard,
+        number,
+        verdict,
+      });
+    }
+    return ring;
   }
 
   async #adoptDebts(host: ShardHost): Promise<void> {

@@ -1,16 +1,35 @@
 import { describe, expect, it } from "vitest";
+import type { Fault } from "../../sim/faults.ts";
 import { simulate } from "../../sim/run.ts";
 import { settingsOf } from "../../sim/scenarios/scenario.ts";
 import { scenarios } from "../../sim/scenarios/scenarios.ts";
 import type { Settings } from "../../sim/settings.ts";
+import { swarmSettings } from "../../sim/swarm.ts";
 
-/** Runs that once found a bug in production code, and what it was. */
+/** Runs of a scenario that once found a bug in production code, and what holds since. */
 const found: readonly [what: string, scenario: string, seed: number, settings: Partial<Settings>][] = [
   [
     "events that arrive in one batch with the answer to their follow are delivered",
     "reconnect-storm",
     1,
     { users: 400, agents: 12, human: 0.7, talking: 0.05 },
+  ],
+];
+
+/** Seeds of the swarm that did, with the faults that suffice. */
+const swarmed: readonly [what: string, seed: number, faults: readonly Fault[]][] = [
+  [
+    "the committer sleeps while a repeat is under way and every lane is busy",
+    9,
+    [{ at: 2275, kind: "loss", target: "n5|store", for: 6711, value: 0.43 }],
+  ],
+  [
+    "a store that forgets twice in a row gets everything back both times",
+    232,
+    [
+      { at: 3102, kind: "store-failover", target: "store", for: 4000, value: 190 },
+      { at: 7816, kind: "store-failover", target: "store", for: 250, value: 214 },
+    ],
   ],
 ];
 
@@ -21,6 +40,15 @@ describe("regressions", () => {
       const scenario = scenarios.find((one) => one.name === name);
       if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
       const { violations } = await simulate(settingsOf(scenario, given, seed, 1));
+      expect(violations).toEqual([]);
+    },
+    60_000,
+  );
+
+  it.each(swarmed)(
+    "%s",
+    async (_what, seed, faults) => {
+      const { violations } = await simulate({ ...swarmSettings(seed, {}), faults });
       expect(violations).toEqual([]);
     },
     60_000,
