@@ -68,10 +68,16 @@ function headerOf(value: Fields): CommandHeader | undefined {
   const { p, n, after, conv } = value;
   if (typeof p !== "string" || !isId(p)) return undefined;
   if (!isCount(n) || n < 1 || !isCount(after) || after >= n) return undefined;
-  const digest = hash32(JSON.stringify({ ...value, p: 0, n: 0, after: 0 }));
+  const digest = hash32(contentOf(value));
   if (typeof value.t === "string" && ownSessionVerbs.has(value.t)) return { p, n, after, digest };
   if (typeof conv !== "string" || !isConversationId(conv)) return undefined;
   return { p, n, after, digest, conv };
+}
+
+/** What a repeat must repeat: all of a command but its numbers. Of what is said, the body says it all. */
+function contentOf(value: Fields): string {
+  if (value.t === "send" || value.t === "note") return `${value.t} ${JSON.stringify(value.body)}`;
+  return JSON.stringify({ ...value, p: 0, n: 0, after: 0 });
 }
 
 function isCount(value: unknown): value is number {
