@@ -11,7 +11,7 @@ import type { PlacementTimings } from "./timings.ts";
  * Boundary: knows the key and nothing of what follows from it; reports every acknowledged renewal with the time it was
  * sent at, and when another process has taken the key.
  * Invariants: a renewal counts from when it was sent, not from when it was answered; an unknown outcome is read back;
- * the key of a run that came after ours is never overwritten.
+ * the key of a run that came after ours is not overwritten while that run beats.
  */
 export interface HeartbeatPorts {
   readonly kv: Kv;
@@ -39,6 +39,8 @@ export class Heartbeat {
   private readonly own: Set<string>;
   private revision: number | undefined;
   private established = false;
+  /** A later run that holds our key, with the beat and the time at which it was first seen. */
+  private rival: { readonly incarnation: string; readonly beat: number; readonly since: number } | undefined;
   private stopped = false;
   private inFlight: Promise<void> | undefined;
   private cancelTimer = (): void => {};
@@ -140,11 +142,33 @@ export class Heartbeat {
       return "renewed";
     }
     if (stored !== undefined && !this.own.has(stored.incarnation) && !this.mayTakeOver(stored)) {
+      return this.contend(stored, entry.revision);
+    }
+    this.rival = undefined;
+    this.revision = entry.revision;
+    return "again";
+  }
+
+  /**
+   * A run that came after this one holds the key. One that beats is another process, and this one stands back for good.
+   * One that stays silent as long as the dead do is a ghost that an older bucket has brought back: this run outlives it.
+   */
+  private contend(stored: NodeRecord, revision: number): Step {
+    const { clock, timings } = this.ports;
+    if (this.rival?.incarnation !== stored.incarnation) {
+      this.rival = { incarnation: stored.incarnation, beat: stored.beat, since: clock.now() };
+      return "failed";
+    }
+    if (this.rival.beat !== stored.beat) {
       this.stop();
       this.ports.onReplaced(stored.incarnation);
       return "replaced";
     }
-    this.revision = entry.revision;
+    if (clock.now() - this.rival.since < timings.deathMs) return "failed";
+    this.ports.log.warn("a dead run of this node held its key", { incarnation: stored.incarnation });
+    this.record = { ...this.record, life: stored.life + 1 };
+    this.rival = undefined;
+    this.revision = revision;
     return "again";
   }
 

@@ -31,6 +31,16 @@ const swarmed: readonly [what: string, seed: number, faults: readonly Fault[]][]
       { at: 7816, kind: "store-failover", target: "store", for: 250, value: 214 },
     ],
   ],
+  [
+    "a node comes back although an older bucket holds a later, dead run of it",
+    1215,
+    [
+      { at: 6831, kind: "power-loss", target: "n1", for: 234 },
+      { at: 28_199, kind: "power-loss", target: "n1", for: 981 },
+      { at: 28_950, kind: "kv-old", target: "bus", for: 237 },
+      { at: 29_115, kind: "kv-empty", target: "bus", for: 0 },
+    ],
+  ],
 ];
 
 describe("regressions", () => {
