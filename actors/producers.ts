@@ -65,45 +65,66 @@ export function remember(
   return { last: command.n, answers: [...kept, { n: command.n, digest: command.digest, answer }] };
 }
 
-/** The stored form: short, since it is written with every command. */
-export function encodeRow(row: ProducerRow): string {
+/**
+ * The stored form: short, since it is written with every command. Numbers are kept as distances from the last ones, which
+ * are small in a running conversation.
+ */
+export function encodeRow({ last, answers }: ProducerRow): string {
+  const base = baseOf(answers);
   return JSON.stringify([
-    row.last,
-    row.answers.map(({ n, digest, answer }) =>
-      answer.kind === "nack"
-        ? [n, digest, answer.code]
-        : [
-            n,
-            digest,
-            answer.seq,
-            answer.epoch,
-            answer.prev,
-            answer.ts,
-            ...(answer.conv === undefined ? [] : [answer.conv]),
-          ],
-    ),
+    last,
+    base,
+    answers.map(({ n, digest, answer }) => {
+      if (answer.kind === "nack") return [last - n, digest, answer.code];
+      const { seq, epoch, prev, ts, conv } = answer;
+      const numbers = [last - n, digest, base[0] - seq, base[1] - epoch, seq - prev, base[2] - ts];
+      return conv === undefined ? numbers : [...numbers, conv];
+    }),
   ]);
 }
 
+type Base = readonly [seq: number, epoch: number, ts: number];
+
+/** What the last acknowledgement says. */
+function baseOf(answers: readonly Remembered[]): Base {
+  const answer = answers.at(-1)?.answer;
+  return answer?.kind === "ack" ? [answer.seq, answer.epoch, answer.ts] : [0, 0, 0];
+}
+
+type Stored =
+  | readonly [back: number, digest: number, code: Code]
+  | readonly [
+      back: number,
+      digest: number,
+      seq: number,
+      epoch: number,
+      prev: number,
+      ts: number,
+      conv?: string,
+    ];
+
 /** The inverse of encodeRow. */
 export function decodeRow(text: string): ProducerRow {
-  const [last, answers] = JSON.parse(text) as [number, (string | number)[][]];
+  const [last, base, stored] = JSON.parse(text) as [number, Base, Stored[]];
+  return { last, answers: stored.map((one) => decodeAnswer(last, base, one)) };
+}
+
+function decodeAnswer(last: number, [baseSeq, baseEpoch, baseTs]: Base, stored: Stored): Remembered {
+  const n = last - stored[0];
+  const digest = stored[1];
+  if (stored.length === 3) return { n, digest, answer: { kind: "nack", code: stored[2] } };
+  const seq = baseSeq - stored[2];
+  const conv = stored[6];
   return {
-    last,
-    answers: answers.map(([n, digest, third, epoch, prev, ts, conv]) => ({
-      n: n as number,
-      digest: digest as number,
-      answer:
-        typeof third === "string"
-          ? { kind: "nack", code: third as Code }
-          : {
-              kind: "ack",
-              seq: third as number,
-              epoch: epoch as number,
-              prev: prev as number,
-              ts: ts as number,
-              ...(conv === undefined ? {} : { conv: conv as string }),
-            },
-    })),
+    n,
+    digest,
+    answer: {
+      kind: "ack",
+      seq,
+      epoch: baseEpoch - stored[3],
+      prev: seq - stored[4],
+      ts: baseTs - stored[5],
+      ...(conv === undefined ? {} : { conv }),
+    },
   };
 }

@@ -37,6 +37,8 @@ export class Pump {
   #seen: Cursor;
   /** Positions that have to be found in the log before anything is pushed, ascending. */
   #doubts: Cursor[];
+  /** The position that was found in the log last. */
+  #proven: Cursor | undefined;
   /** The last event that the device has confirmed. */
   #acked: Cursor;
   /** Pushed but not confirmed, ascending; after a rewind also what lies beyond `sent`. */
@@ -150,6 +152,9 @@ export class Pump {
     this.#sent = this.#acked;
     this.#seen = this.#acked;
     this.#flying = 0;
+    // The device may hold more than it confirmed: that has to be in the log still, or it starts anew.
+    const highest = this.#unacked.at(-1);
+    if (highest !== undefined && this.#doubts.length === 0) this.#doubts.push(highest);
     this.#catchUp();
   }
 
@@ -222,6 +227,11 @@ export class Pump {
       if (!this.#found(doubt, page.events[0])) return this.#startOver(page.end);
       this.#doubts.shift();
       this.#seen = this.#sent;
+      if (doubt[0] === this.#sent[0]) this.#proven = this.#sent;
+      else {
+        this.#wanted = true;
+        return true;
+      }
     }
     if (this.#doubts.length > 0 || !this.#pushPage(page.events)) this.#wanted = true;
     else if (page.events.length > 0 && this.#seen[0] < page.end) this.#wanted = true;
@@ -251,6 +261,10 @@ export class Pump {
       }
       if (!this.#free()) return false;
       if (!this.#follows(event)) {
+        if (this.#sent[0] > 0 && this.#proven !== this.#sent) {
+          this.#doubts.push(this.#sent);
+          return false;
+        }
         this.#closed = true;
         this.#port.giveUp();
         return true;

@@ -97,6 +97,35 @@ async function heal(made: Bench): Promise<void> {
   await settle();
 }
 
+/** Pushed again after a silence, while the log had lost what the device held beyond its confirmations. */
+const rewound: [number, number, Step[]] = [
+  0,
+  0,
+  [
+    { do: "append", aud: "all", offered: true },
+    { do: "sweep" },
+    { do: "forget", part: 0 },
+    { do: "sweep" },
+    { do: "sweep" },
+    { do: "sweep" },
+  ],
+];
+
+/** A page read after the log had lost its end and grown anew under the position. */
+const overtaken: [number, number, Step[]] = [
+  1,
+  0,
+  [
+    { do: "append", aud: "all", offered: false },
+    { do: "append", aud: "all", offered: true },
+    { do: "forget", part: 0 },
+    { do: "forget", part: 0 },
+    { do: "append", aud: "staff", offered: false },
+    { do: "append", aud: "all", offered: false },
+    { do: "settle" },
+  ],
+];
+
 describe("pump under random schedules", () => {
   for (const reader of ["all", "staff"] as const) {
     it(`brings a reader of audience ${reader} exactly the log that it may see, in order`, async () => {
@@ -114,7 +143,7 @@ describe("pump under random schedules", () => {
           expect(made.device.gaps).toEqual([]);
           expect(made.device.held).toEqual(log.visible(reader, made.resets > 0 ? 0 : cursor[0]));
         }),
-        { numRuns: 1000 },
+        { numRuns: 1000, examples: [rewound, overtaken] },
       );
     });
   }
