@@ -6,7 +6,7 @@ import {
   type KvEntry as NatsEntry,
   type NatsConnection,
 } from "nats";
-import { systemClock, within, type Clock } from "../base/clock.ts";
+import { sleep, systemClock, within, type Clock } from "../base/clock.ts";
 import { Failure, codeOf, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Kv, KvEntry, KvWatch, KvWrite } from "./kv.ts";
@@ -40,6 +40,9 @@ const reconnectWaitMs = 150;
 const dialMs = 1000;
 /** Error codes of the JetStream API. */
 const streamNotFound = 10059;
+const subjectsOverlap = 10065;
+const makeTries = 10;
+const makeAgainMs = 50;
 const wrongLastSequence = new Set([10071, 10164]);
 /** The first server whose compare-and-set has one winner under replication (nats-server#4320). */
 const soundReplication = [2, 9, 21] as const;
@@ -85,12 +88,25 @@ class Bucket implements Kv {
     const replicas = this.options.replicas ?? 1;
     this.refuseUnsafe(replicas);
     const name = `usher-${this.options.cluster}`;
-    const view = await this.reading(() =>
-      this.jetstream.views.kv(name, { history: 1, replicas, allow_direct: false }),
-    );
+    const view = await this.making(name, replicas);
     const status = await this.reading(() => view.status());
     this.refuseUnsafe(status.replicas);
     this.view = view;
+  }
+
+  /** Nodes that start together make the bucket at the same moment: who comes second finds it a moment later. */
+  private async making(name: string, replicas: number): Promise<KV> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.reading(() =>
+          this.jetstream.views.kv(name, { history: 1, replicas, allow_direct: false }),
+        );
+      } catch (error) {
+        const raced = error instanceof Failure && apiCode(error.cause) === subjectsOverlap;
+        if (!raced || tries === makeTries) throw error;
+        await sleep(this.clock, makeAgainMs);
+      }
+    }
   }
 
   connected(): boolean {

@@ -34,6 +34,17 @@ kvContract("nats", async () => {
 });
 
 describe("nats bucket and its server", () => {
+  it("is made once when many nodes open it at the same moment", async () => {
+    for (let round = 0; round < 20; round++) {
+      const cluster = freshCluster();
+      const open = Array.from({ length: 6 }, () => natsKv({ servers: [nats.url], cluster }));
+      const all = await Promise.all(open);
+      await all[0]?.create("k", "1");
+      for (const kv of all) expect((await kv.get("k"))?.value).toBe("1");
+      await Promise.all(all.map((kv) => kv.close()));
+    }
+  });
+
   it("reports a write whose answer was cut off as unknown, although it happened", async () => {
     const proxy = await startProxy(nats.port);
     const cluster = freshCluster();
