@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newerNatsBinary, startNats, type LocalNats } from "../../compose/local/nats.ts";
 import { freePort } from "../../compose/local/process.ts";
@@ -43,6 +44,22 @@ describe("nats bucket and its server", () => {
       for (const kv of all) expect((await kv.get("k"))?.value).toBe("1");
       await Promise.all(all.map((kv) => kv.close()));
     }
+  });
+
+  it("waits while the server says that a stream of the same subjects is there, and is made when it is not", async () => {
+    const cluster = freshCluster();
+    const connection = await connect({ servers: [nats.url] });
+    const streams = (await connection.jetstreamManager()).streams;
+    await streams.add({ name: `other-${cluster}`, subjects: [`$KV.usher-${cluster}.>`] });
+    let trips = 0;
+    const opening = natsKv({ servers: [nats.url], cluster });
+    // A refused try takes a few round trips; the bucket is retried for half a second.
+    await eventually(async () => (await connection.rtt()) >= 0 && ++trips > 30);
+    await streams.delete(`other-${cluster}`);
+    const kv = await opening;
+    expect((await kv.create("k", "1")).kind).toBe("written");
+    await kv.close();
+    await connection.close();
   });
 
   it("reports a write whose answer was cut off as unknown, although it happened", async () => {
