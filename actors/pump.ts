@@ -208,9 +208,10 @@ export class Pump {
     while (this.#wanted && !this.#closed && this.#free()) {
       this.#wanted = false;
       const [doubt] = this.#doubts;
-      const page = await this.#port.read(doubt === undefined ? this.#seen[0] : doubt[0] - 1);
+      const after = doubt === undefined ? this.#seen[0] : doubt[0] - 1;
+      const page = await this.#port.read(after);
       if (this.#closed) break;
-      if (page === undefined || !(await this.#take(page, doubt))) {
+      if (page === undefined || !(await this.#take(page, after, doubt))) {
         this.#wanted = true;
         break;
       }
@@ -221,6 +222,7 @@ export class Pump {
   /** False when it has to be tried later. */
   async #take(
     page: { readonly events: readonly LogEvent[]; readonly end: number },
+    after: number,
     doubt: Cursor | undefined,
   ): Promise<boolean> {
     if (doubt !== undefined && this.#doubts[0] === doubt) {
@@ -233,7 +235,7 @@ export class Pump {
         return true;
       }
     }
-    if (this.#doubts.length > 0 || !this.#pushPage(page.events)) this.#wanted = true;
+    if (this.#doubts.length > 0 || !this.#pushPage(page.events, after)) this.#wanted = true;
     else if (page.events.length > 0 && this.#seen[0] < page.end) this.#wanted = true;
     return true;
   }
@@ -252,7 +254,7 @@ export class Pump {
   }
 
   /** True when the whole page was taken. */
-  #pushPage(events: readonly LogEvent[]): boolean {
+  #pushPage(events: readonly LogEvent[], after: number): boolean {
     for (const event of events) {
       if (event.seq <= this.#seen[0]) continue;
       if (!visibleTo(event, this.reader)) {
@@ -261,6 +263,11 @@ export class Pump {
       }
       if (!this.#free()) return false;
       if (!this.#follows(event)) {
+        // Read from beyond what was pushed: what was passed over may be gone from the log, so it is read from there.
+        if (after > this.#sent[0]) {
+          this.#seen = this.#sent;
+          return false;
+        }
         if (this.#sent[0] > 0 && this.#proven !== this.#sent) {
           this.#doubts.push(this.#sent);
           return false;

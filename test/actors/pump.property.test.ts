@@ -126,6 +126,20 @@ const overtaken: [number, number, Step[]] = [
   ],
 ];
 
+/** An event that the log had lost was passed over as not for this reader, and the next page was read from there. */
+const passedOver: [number, number, Step[]] = [
+  0,
+  0,
+  [
+    { do: "append", aud: "staff", offered: false },
+    { do: "blocked", on: true },
+    { do: "forget", part: 0 },
+    { do: "append", aud: "all", offered: false },
+    { do: "append", aud: "all", offered: true },
+    { do: "offer", part: 0 },
+  ],
+];
+
 describe("pump under random schedules", () => {
   for (const reader of ["all", "staff"] as const) {
     it(`brings a reader of audience ${reader} exactly the log that it may see, in order`, async () => {
@@ -143,7 +157,7 @@ describe("pump under random schedules", () => {
           expect(made.device.gaps).toEqual([]);
           expect(made.device.held).toEqual(log.visible(reader, made.resets > 0 ? 0 : cursor[0]));
         }),
-        { numRuns: 1000, examples: [rewound, overtaken] },
+        { numRuns: 1000, examples: [rewound, overtaken, passedOver] },
       );
     });
   }
