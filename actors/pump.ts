@@ -37,8 +37,6 @@ export class Pump {
   #seen: Cursor;
   /** Positions that have to be found in the log before anything is pushed, ascending. */
   #doubts: Cursor[];
-  /** The position that was found in the log last. */
-  #proven: Cursor | undefined;
   /** The last event that the device has confirmed. */
   #acked: Cursor;
   /** Pushed but not confirmed, ascending; after a rewind also what lies beyond `sent`. */
@@ -225,17 +223,18 @@ export class Pump {
     after: number,
     doubt: Cursor | undefined,
   ): Promise<boolean> {
+    let anchored = false;
     if (doubt !== undefined && this.#doubts[0] === doubt) {
       if (!this.#found(doubt, page.events[0])) return this.#startOver(page.end);
       this.#doubts.shift();
       this.#seen = this.#sent;
-      if (doubt[0] === this.#sent[0]) this.#proven = this.#sent;
-      else {
+      anchored = doubt[0] === this.#sent[0];
+      if (!anchored) {
         this.#wanted = true;
         return true;
       }
     }
-    if (this.#doubts.length > 0 || !this.#pushPage(page.events, after)) this.#wanted = true;
+    if (this.#doubts.length > 0 || !this.#pushPage(page.events, after, anchored)) this.#wanted = true;
     else if (page.events.length > 0 && this.#seen[0] < page.end) this.#wanted = true;
     return true;
   }
@@ -253,8 +252,11 @@ export class Pump {
     return true;
   }
 
-  /** True when the whole page was taken. */
-  #pushPage(events: readonly LogEvent[], after: number): boolean {
+  /**
+   * True when the whole page was taken. Epochs only rise along a log: an event of the position's own epoch proves that
+   * the position is in the log still; before one of another epoch, the page itself has to show it.
+   */
+  #pushPage(events: readonly LogEvent[], after: number, anchored: boolean): boolean {
     for (const event of events) {
       if (event.seq <= this.#seen[0]) continue;
       if (!visibleTo(event, this.reader)) {
@@ -262,21 +264,23 @@ export class Pump {
         continue;
       }
       if (!this.#free()) return false;
-      if (!this.#follows(event)) {
-        // Read from beyond what was pushed: what was passed over may be gone from the log, so it is read from there.
-        if (after > this.#sent[0]) {
-          this.#seen = this.#sent;
-          return false;
-        }
-        if (this.#sent[0] > 0 && this.#proven !== this.#sent) {
-          this.#doubts.push(this.#sent);
-          return false;
-        }
+      const follows = this.#follows(event);
+      if (!follows && after > this.#sent[0]) {
+        // What was passed over before this page may be gone from the log: it is read from what was pushed.
+        this.#seen = this.#sent;
+        return false;
+      }
+      if (!anchored && this.#sent[0] > 0 && (!follows || event.epoch !== this.#sent[1])) {
+        this.#doubts.push(this.#sent);
+        return false;
+      }
+      if (!follows) {
         this.#closed = true;
         this.#port.giveUp();
         return true;
       }
       if (!this.#push(event)) return false;
+      anchored = true;
     }
     return true;
   }

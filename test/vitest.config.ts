@@ -1,6 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const setupFiles = ["test/support/property-seed.ts"];
+
 /**
  * `unit` mirrors the sources and needs no server; `contracts` runs the port suites against real servers;
  * `end-to-end` starts whole clusters, one file after the other.
@@ -16,6 +18,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/contracts/**", "test/end-to-end/**"],
+          setupFiles,
           testTimeout: 20_000,
         },
       },
@@ -23,6 +26,7 @@ export default defineConfig({
         test: {
           name: "contracts",
           include: ["test/contracts/**/*.test.ts"],
+          setupFiles,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -140,6 +140,21 @@ const passedOver: [number, number, Step[]] = [
   ],
 ];
 
+/** A page whose first event followed a number that the log had lost and given again. */
+const regrown: [number, number, Step[]] = [
+  3,
+  0,
+  [
+    { do: "settle" },
+    { do: "append", aud: "all", offered: false },
+    { do: "append", aud: "all", offered: true },
+    { do: "forget", part: 0 },
+    { do: "append", aud: "all", offered: false },
+    { do: "append", aud: "all", offered: false },
+    { do: "settle" },
+  ],
+];
+
 describe("pump under random schedules", () => {
   for (const reader of ["all", "staff"] as const) {
     it(`brings a reader of audience ${reader} exactly the log that it may see, in order`, async () => {
@@ -157,7 +172,7 @@ describe("pump under random schedules", () => {
           expect(made.device.gaps).toEqual([]);
           expect(made.device.held).toEqual(log.visible(reader, made.resets > 0 ? 0 : cursor[0]));
         }),
-        { numRuns: 1000, examples: [rewound, overtaken, passedOver] },
+        { numRuns: 1000, examples: [rewound, overtaken, passedOver, regrown] },
       );
     });
   }
