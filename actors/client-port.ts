@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { BusyCause, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
+import type { ConnectionLog } from "./connection-log.ts";
 import type { Hub } from "./hub.ts";
 import type { AskReply, ShardEnvelope } from "./runtime/envelope.ts";
 import type { VerifyToken } from "./socket.ts";
@@ -36,6 +37,8 @@ export interface ConnectionParts {
   /** The connection takes no more deliveries until its client has read on. */
   onBlocked(conn: number): void;
   onClosed(conn: number): void;
+  /** Told of every device that is served from now on, or no more; undefined: nobody wants to know. */
+  readonly connectionLog?: ConnectionLog;
 }
 
 /** A connection as those see it who answer its requests. */

@@ -12,6 +12,7 @@ import { limits } from "../protocol/limits.ts";
 import { encodeAddress, sessionAddress, shardOf, type Address } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import { Commands } from "./commands.ts";
+import { lostCode, type ConnectionEvent, type DetachCause } from "./connection-log.ts";
 import type { Parsed } from "./inbound.ts";
 import type { Described, Principal, SessionDescription } from "./messages.ts";
 import { principalOf } from "./principal.ts";
@@ -126,10 +127,18 @@ export class Connection implements ClientPort {
     }
   }
 
-  /** The socket is gone. */
-  closed(): void {
+  /** The socket is gone; `code` says how (RFC 6455, section 7.4). */
+  closed(code?: number): void {
+    this.#end(code ?? lostCode, code === undefined || code === lostCode ? "lost" : "client");
+  }
+
+  #end(code: number, cause: DetachCause): void {
     if (!this.open) return;
-    if (this.#stage === "live") this.#reads.flush(this.#who());
+    if (this.#stage === "live") {
+      this.#reads.flush(this.#who());
+      const drained = this.#leaveAt < Infinity || code === closeCodes.drain;
+      this.#tell({ event: "detach", code, cause: drained ? "drain" : cause });
+    }
     this.#stage = "closed";
     this.#early = [];
     this.subscriptions.close();
@@ -141,7 +150,7 @@ export class Connection implements ClientPort {
   close(code: number, reason: string): void {
     if (!this.open) return;
     this.#socket.close(code, reason);
-    this.closed();
+    this.#end(code, "server");
   }
 
   /** Asks the client to move, and closes after `afterMs` if it has not; asked again, the sooner one holds. */
@@ -338,7 +347,13 @@ export class Connection implements ClientPort {
     if (!this.open) return;
     this.#stage = "live";
     welcome.send();
+    const tookMs = Math.round(this.parts.clock.now() - this.#openedAt);
+    this.#tell({ event: Object.keys(cursors).length > 0 ? "resume" : "attach", tookMs });
     for (const run of this.#early.splice(0)) run();
+  }
+
+  #tell(what: ConnectionEvent["what"]): void {
+    this.parts.connectionLog?.note({ ...this.#who(), device: this.#device, what });
   }
 
   #unavailable(): void {

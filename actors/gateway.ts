@@ -34,8 +34,8 @@ export interface GatewayParts {
 export interface ConnectionInput {
   /** One text message came. */
   receive(text: string): void;
-  /** The socket is gone. */
-  closed(): void;
+  /** The socket is gone; with the close code, where there was one. */
+  closed(code?: number): void;
 }
 
 interface Bucket {
@@ -120,7 +120,7 @@ export class Gateway {
     connection.greet();
     return {
       receive: (text) => this.#receive(connection, bucket, text),
-      closed: () => connection.closed(),
+      closed: (code) => connection.closed(code),
     };
   }
 

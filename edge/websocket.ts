@@ -74,7 +74,7 @@ function attach(parts: WebSocketParts, webSocket: WebSocket, cork: () => void): 
       socket.close(closeCodes.tooLarge, "frame too large");
     } else input.receive(textOf(data));
   });
-  webSocket.on("close", () => input.closed());
+  webSocket.on("close", (code) => input.closed(code));
 }
 
 /**

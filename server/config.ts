@@ -58,6 +58,11 @@ const settings = [
     fallback: "2000",
     text: "time over which the clients of a stopping node are sent away",
   },
+  {
+    key: "USHER_CONNECTION_LOG",
+    fallback: "",
+    text: "file to which each attach and detach is appended, ids hashed; none by default",
+  },
   { key: "USHER_ZONE", fallback: "", text: "zone of this node, shown in the placement picture" },
   { key: "USHER_LANE", fallback: "", text: "release lane of this node, shown in the placement picture" },
   { key: "USHER_LOG", fallback: "info", text: "debug, info, warn, error or silent" },
@@ -94,6 +99,8 @@ export interface Config {
   readonly rate: { readonly perSecond: number; readonly burst: number };
   readonly compress: boolean;
   readonly drainMs: number;
+  /** Empty: none is written. */
+  readonly connectionLog: string;
   readonly zone: string;
   readonly lane: string;
   readonly logLevel: string;
@@ -187,6 +194,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     compress: flag("USHER_COMPRESS") ?? false,
     drainMs: integer("USHER_DRAIN_MS", 0, 600_000),
+    connectionLog: text("USHER_CONNECTION_LOG"),
     zone: text("USHER_ZONE"),
     lane: text("USHER_LANE"),
     logLevel,

@@ -18,6 +18,7 @@ import { serveWebSockets } from "../edge/websocket.ts";
 import type { TenantId } from "../protocol/ids.ts";
 import { openBackends, type Backends } from "./backends.ts";
 import { ConfigError, configHelp, readConfig, type Config } from "./config.ts";
+import { ConnectionLogFile } from "./connection-log.ts";
 import { demoTenant } from "./demo.ts";
 import { startNode, type UsherNode } from "./node.ts";
 import { keptSecret } from "./secret.ts";
@@ -74,6 +75,10 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
           .slice(0, 50)}-${port}`
       : config.node;
   const log = pinoLog(config.logLevel, { node: name });
+  const connectionLog =
+    config.connectionLog === ""
+      ? undefined
+      : await ConnectionLogFile.open({ path: config.connectionLog, node: name, secret, clock, log, metrics });
   const webSockets = serveWebSockets({
     server: app.server,
     log,
@@ -90,6 +95,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     if (stopping) return;
     stopping = true;
     log.info("stopping", { signal });
+    connectionLog?.mark("stop");
     clock.after(config.drainMs + stopWithinMs, () => {
       log.error("stopping takes too long; what is left ends now");
       process.exit(1);
@@ -99,6 +105,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     await node?.stop();
     await app.close();
     await backends?.close();
+    await connectionLog?.close();
     log.info("stopped");
     process.exit(0);
   };
@@ -137,7 +144,9 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     shards: config.shards,
     rate: config.rate,
     drainMs: config.drainMs,
+    ...(connectionLog === undefined ? {} : { connectionLog }),
   });
+  connectionLog?.mark("start");
   while (!node.ready() && !stopping) await sleep(clock, readyPollMs);
   if (stopping) return;
   const host = config.host === "0.0.0.0" ? "127.0.0.1" : config.host;

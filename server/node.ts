@@ -11,6 +11,7 @@ import {
   shardOf,
 } from "../actors/address.ts";
 import { readKey } from "../actors/conversation-reads.ts";
+import type { ConnectionLog } from "../actors/connection-log.ts";
 import type { Directory } from "../actors/directory.ts";
 import { Gateway, type ConnectionInput } from "../actors/gateway.ts";
 import type { Parsed } from "../actors/inbound.ts";
@@ -56,6 +57,8 @@ export interface NodePorts {
   readonly timings?: Partial<PlacementTimings>;
   /** Clients of a draining node are sent away within this time. */
   readonly drainMs?: number;
+  /** Told which devices come and go. */
+  readonly connectionLog?: ConnectionLog;
 }
 
 /** A running node. */
@@ -168,6 +171,7 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
         return url === "" ? undefined : url;
       },
       isMember: (tenant, conv, who) => isMember(ports, tenant as TenantId, conv, who),
+      ...(ports.connectionLog === undefined ? {} : { connectionLog: ports.connectionLog }),
     },
   });
   const connections = gateway;

@@ -274,3 +274,51 @@ describe("connection: while it attaches", () => {
     expect(client.closes).toEqual([closeCodes.badFrame]);
   });
 });
+
+describe("connection: the log of comings and goings", () => {
+  const whats = (world: ReturnType<typeof edgeWorld>) => world.comings.map(({ what }) => what);
+
+  it("tells an attach, a resume, and how each ended", async () => {
+    const world = edgeWorld();
+    const cold = await world.attached("visitor.ann", "tab");
+    cold.input.closed(1001);
+    const lost = await world.attached("visitor.ann", "tab", { [conv]: [0, 0] });
+    lost.input.closed(1006);
+    const drained = await world.attached("agent.amy", "desk");
+    world.gateway.sendAway(0);
+    drained.input.closed(1000);
+    const expired = await world.attached("visitor.bob.30000", "app");
+    await world.time.advance(40_000);
+    expect(expired.closes).toEqual([closeCodes.tokenExpired]);
+    expect(whats(world)).toEqual([
+      { event: "attach", tookMs: 0 },
+      { event: "detach", code: 1001, cause: "client" },
+      { event: "resume", tookMs: 0 },
+      { event: "detach", code: 1006, cause: "lost" },
+      { event: "attach", tookMs: 0 },
+      { event: "detach", code: 1000, cause: "drain" },
+      { event: "attach", tookMs: 0 },
+      { event: "detach", code: closeCodes.tokenExpired, cause: "server" },
+    ]);
+    expect(world.comings[2]).toMatchObject({ tenant: "demo", role: "visitor", user: "ann", device: "tab" });
+  });
+
+  it("is silent about those who were never served", async () => {
+    const world = edgeWorld();
+    world.waitMs = 700;
+    await world.attached();
+    const bad = await world.attached("bad.x");
+    bad.input.closed();
+    expect(world.comings).toEqual([]);
+  });
+
+  it("says how long an attach waited", async () => {
+    const world = edgeWorld();
+    const release = holding(world, "attach");
+    await world.attached();
+    await world.time.advance(300);
+    await release({ kind: "attached", gen: 1, description: world.description });
+    await world.settle();
+    expect(whats(world)).toEqual([{ event: "attach", tookMs: 300 }]);
+  });
+});

@@ -1,3 +1,4 @@
+import type { ConnectionEvent } from "../../actors/connection-log.ts";
 import { Gateway, type ConnectionInput } from "../../actors/gateway.ts";
 import { Hub } from "../../actors/hub.ts";
 import { conversationAddress, encodeAddress, shardOf } from "../../actors/address.ts";
@@ -103,6 +104,8 @@ export interface EdgeWorld {
   readonly sent: ShardEnvelope[];
   readonly asked: ShardEnvelope[];
   readonly lines: LogLine[];
+  /** What the connection log was told. */
+  readonly comings: ConnectionEvent[];
   readonly logs: Map<string, ModelLog>;
   readonly members: Set<string>;
   readonly followed: Set<string>;
@@ -140,6 +143,7 @@ export function edgeWorld(): EdgeWorld {
   const time = virtualTime();
   const clock = time.clock();
   const routing = scriptedRouting();
+  const comings: ConnectionEvent[] = [];
   const sent: ShardEnvelope[] = [];
   const asked: ShardEnvelope[] = [];
   const lines: LogLine[] = [];
@@ -204,6 +208,7 @@ export function edgeWorld(): EdgeWorld {
     storeFull: () => false,
     trouble: () => "load",
     urlOf: () => undefined,
+    connectionLog: { note: (event) => void comings.push(event) },
   };
   const gateway = new Gateway({
     connection,
@@ -226,6 +231,7 @@ export function edgeWorld(): EdgeWorld {
     sent,
     asked,
     lines,
+    comings,
     logs,
     members: new Set(),
     followed,

@@ -16,6 +16,8 @@ interface Edge {
   readonly heard: string[];
   accepting: boolean;
   gone: number;
+  /** Of the last socket that went. */
+  code?: number | undefined;
 }
 
 const ends: (() => void)[] = [];
@@ -34,7 +36,13 @@ async function edge(origins: readonly string[] = [], compress = false): Promise<
     compress,
     open(socket) {
       made.sockets.push(socket);
-      return { receive: (text) => void made.heard.push(text), closed: () => void made.gone++ };
+      return {
+        receive: (text) => void made.heard.push(text),
+        closed: (code) => {
+          made.gone++;
+          made.code = code;
+        },
+      };
     },
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -223,6 +231,16 @@ describe("websocket edge", () => {
     made.sockets[0]?.pause();
     made.sockets[0]?.close(closeCodes.drain, "drain");
     await eventually(() => made.gone === 1, 5000, "the end of the socket");
+  });
+
+  it("says with which code a client went, and 1006 when it just went", async () => {
+    const made = await edge();
+    const polite = await opened(made.url);
+    polite.socket.close(1001);
+    await eventually(() => made.code === 1001, 5000, "the code");
+    const rude = await opened(made.url);
+    rude.socket.terminate();
+    await eventually(() => made.code === 1006, 5000, "no code");
   });
 
   it("hears the answer to its close although it was not reading", async () => {
