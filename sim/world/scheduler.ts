@@ -142,7 +142,10 @@ export class Scheduler {
           this.#running = false;
           return settle();
         }
-        if (++steps % breathEvery !== 0) return settleThen(step);
+        settleThen(++steps % breathEvery === 0 ? pause : step);
+      };
+      // Only when all promises have settled: what they ask for belongs to the virtual world.
+      const pause = (): void => {
         this.#running = false;
         breathe(step);
       };

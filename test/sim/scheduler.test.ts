@@ -33,6 +33,21 @@ describe("scheduler", () => {
     expect(seen).toEqual(["chained", "second", "late"]);
   });
 
+  it("runs what promises ask for in its own time, also where it lets the real world breathe", async () => {
+    const world = emptyWorld();
+    const a = world.process("a");
+    const tasks = 20_000;
+    let inTime = 0;
+    await world.run(async () => {
+      for (let at = 0; at < tasks; at++)
+        a.at(at, () => {
+          void chain(3).then(() => setImmediate(() => (inTime += Number(world.scheduler.now === at))));
+        });
+      await world.scheduler.sleep(tasks);
+    });
+    expect(inTime).toBe(tasks);
+  });
+
   it("gives packages that read the globals the time and chance of the running process, and puts the real ones back", async () => {
     const real = [globalThis.setTimeout, globalThis.Date, Math.random, performance.now];
     const world = emptyWorld();
