@@ -32,6 +32,16 @@ export function stormSettings(storm: Storm, given: Partial<Settings>, seed: numb
     faults: [],
     storm,
   };
+  const sameSize = settings.nodes === storm.nodes.length;
   const faults = storm.faults.filter(({ target }) => Number(target.slice(1)) <= settings.nodes);
-  return { ...settings, faults };
+  return { ...settings, faults, storm: sameSize ? storm : anywhere(storm) };
+}
+
+/** Where there are other nodes than recorded, the balancer alone says who goes where. */
+function anywhere(storm: Storm): Storm {
+  const devices = storm.devices.map(({ role, steps }) => ({
+    role,
+    steps: steps.map((step) => (step.what === "go" ? step : { ...step, node: 0 })),
+  }));
+  return { ...storm, devices };
 }

@@ -262,20 +262,25 @@ describe("replay of a storm", () => {
     expect((await simulate(settings)).hash).toBe(summary.hash);
   });
 
-  it("does without the faults of nodes that it does not have", () => {
+  it("fits a cluster of another size: no faults of nodes that there are not, and nobody bound to a node", () => {
     const fault = { at: 1, kind: "crash", for: 0 } as const;
     const storm: Storm = {
       storm: 1,
       nodes: ["a", "b"],
       seconds: 10,
       attaches: 0,
-      devices: [{ role: "visitor", steps: [] }],
+      devices: [{ role: "visitor", steps: [{ at: 0, what: "come", node: 2 }] }],
       faults: [
         { ...fault, target: "n1" },
         { ...fault, target: "n2" },
       ],
     };
     expect(stormSettings(storm, { nodes: 1 }, 1).faults.map(({ target }) => target)).toEqual(["n1"]);
+    const nodesOf = (nodes: number) =>
+      stormSettings(storm, { nodes }, 1).storm?.devices.flatMap(({ steps }) =>
+        steps.map((step) => (step.what === "go" ? undefined : step.node)),
+      );
+    expect([nodesOf(1), nodesOf(2), nodesOf(4)]).toEqual([[0], [2], [0]]);
     expect(stormSettings(storm, {}, 1)).toMatchObject({ nodes: 2, users: 1, agents: 0, human: 0 });
   });
 });
