@@ -13,6 +13,8 @@ export interface JobSpec {
   readonly target: Target;
   /** Pairs, members or clients. */
   readonly size: number;
+  /** The first pair's number; those before it are other people. 0 when missing. */
+  readonly first?: number;
   /** Messages that each side may have open; 0 where the bench offers a fixed rate. */
   readonly window: number;
 }

@@ -64,7 +64,7 @@ export class PairsJob implements Job {
   }
 
   async #prepare(): Promise<object> {
-    const first = this.#spec.target.generator * this.#spec.size;
+    const first = this.#spec.first ?? 0;
     await inBatches(this.#spec.size, setupsAtOnce, async (i) => {
       const tallies = [new Tally(), new Tally()] as const;
       const lanes: Lane[] = [];

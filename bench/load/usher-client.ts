@@ -120,6 +120,7 @@ export class UsherClient implements Attendee {
 
   /** Resolves when this conversation is followed; it is then the client's one conversation. */
   async follows(conv: string): Promise<void> {
+    if (this.#conv !== conv) [this.#position, this.#epoch, this.#confirmed] = [0, 0, 0];
     this.#conv = conv;
     await this.until(() => this.#convs.has(conv), `${conv} is followed`);
   }

@@ -42,7 +42,7 @@ export const pairs: Bench = {
     const wide = { pairs: size || 200, window: window || 4, rate: 0, seconds: seconds || 8 };
     const first = await talk(system, context, wide);
     if (size > 0 || window > 0) return first;
-    const second = await talk(system, context, { ...wide, pairs: 50, window: 1 }, 1);
+    const second = await talk(system, context, { ...wide, pairs: 50, window: 1 }, wide.pairs);
     const narrow = Object.entries(second.figures).map(([key, value]) => [`50x1.${key}`, value] as const);
     return {
       figures: { ...first.figures, ...Object.fromEntries(narrow) },
@@ -66,25 +66,27 @@ export const latency: Bench = {
 
 /**
  * Lets pairs talk and counts what arrives, and what it costs.
- * @param part which part of a round this is, so that names of people differ between parts
+ * @param met how many pairs have met in this round before: these are other people
  */
 export async function talk(
   system: RunningSystem,
   context: RoundContext,
   load: Talk,
-  part = 0,
+  met = 0,
 ): Promise<Round> {
   const { options, say, onStop } = context;
   const count = options.generators;
+  const size = Math.ceil(load.pairs / count);
   const specs = Array.from({ length: count }, (_, generator): JobSpec => ({
     job: "pairs",
     target: {
       system: context.system.name,
       ports: system.ports,
       bytes: options.bytes,
-      generator: part * count + generator,
+      generator: (met > 0 ? count : 0) + generator,
     },
-    size: Math.ceil(load.pairs / count),
+    size,
+    first: met + generator * size,
     window: load.window,
   }));
   const generators = await startGenerators(specs);
