@@ -144,7 +144,8 @@ export class Cluster {
         for (const node of this.#targets(fault.target)) node.process?.shiftWall(value);
         return undefined;
       case "cut-sockets":
-        return void sockets.cut(fault.target, fault.value ?? 1);
+        sockets.cut(fault.target, fault.value ?? 1);
+        return fault.for > 0 ? sockets.shut(fault.target) : undefined;
       case "network-switch":
         return void this.#switchNetworks(value, new Stream(seed, `switch/${fault.at}`));
       default:
@@ -166,7 +167,8 @@ export class Cluster {
   }
 
   #targets(target: string): SimulatedNode[] {
-    return this.nodes.filter(({ name }) => target === "*" || target === name);
+    const { zoneOf } = this.#settings;
+    return this.nodes.filter(({ name }) => target === "*" || target === name || target === zoneOf?.(name));
   }
 
   #end(target: string, end: (node: SimulatedNode) => void): Undo {

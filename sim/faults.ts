@@ -32,11 +32,14 @@ export interface Fault {
   readonly at: number;
   readonly kind: FaultKind;
   /**
-   * A node (`n1`), `*` for all, or for partition, delay, loss and duplicate a way: `n1>n2`, `n1|n2` for both
+   * A node (`n1`), a zone (`z1`) where nodes end, stand still or tick, `*` for all, or for partition, delay, loss and duplicate a way: `n1>n2`, `n1|n2` for both
    * directions; parties are nodes, `clients`, `bus`, `store`.
    */
   readonly target: string;
-  /** How long it lasts; 0: until the world heals. A node that ended comes back after that. */
+  /**
+   * How long it lasts; 0: until the world heals. A node that ended comes back after that. Whose sockets were cut, there
+   * nobody is let in for so long.
+   */
   readonly for: number;
   /**
    * Delay in ms, share of messages, connections or users, lag of the store's replica in ms, rate of a clock, jump of a

@@ -1,6 +1,7 @@
 /** The simulator's command line. Exit status 1: a guarantee was violated; 2: it was not understood. */
 import { messageOf } from "../base/errors.ts";
 import { runOne, runPlanted, runReplay, runShrink, runSwarm, type Terminal } from "./commands.ts";
+import { runImport, runStorm } from "./import/commands.ts";
 import { numberOf, parseOptions, settingsGiven, usage } from "./options.ts";
 import { settingsOf } from "./scenarios/scenario.ts";
 import { scenarios } from "./scenarios/scenarios.ts";
@@ -8,6 +9,8 @@ import { scenarios } from "./scenarios/scenarios.ts";
 const realNow = performance.now.bind(performance);
 
 const terminal: Terminal = {
+  args: process.argv.slice(2),
+  interactive: process.stderr.isTTY,
   now: () => realNow(),
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
@@ -24,10 +27,12 @@ async function main(): Promise<number> {
   if (name === "shrink") return runShrink(terminal, values);
   if (name === "planted") return runPlanted(terminal, values);
   if (name === "replay") return runReplay(terminal, argument ?? "", values);
+  if (name === "import") return runImport(terminal, positionals.slice(1), values);
+  if (name === "storm") return runStorm(terminal, argument ?? "", values);
   const scenario = scenarios.find((one) => one.name === name);
   if (scenario === undefined) throw new Error(`there is no scenario ${name}; try: npm run -s sim -- list`);
-  const [seed, kill] = [numberOf(values.seed) ?? 1, numberOf(values.kill) ?? 1];
-  return runOne(terminal, settingsOf(scenario, settingsGiven(values), seed, kill), values);
+  const settings = settingsOf(scenario, settingsGiven(values), numberOf(values.seed) ?? 1);
+  return runOne(terminal, settings, values);
 }
 
 main().then(

@@ -1,15 +1,22 @@
 /**
- * All people of a run: visitors, some with a second, quiet device, and agents. Role: lets them arrive, says when they
- * have caught up. Boundary: what single people do is in visitor.ts and agent.ts.
+ * All people of a run: customers, some with a second, quiet device, and agents; or the members of one large group. Role:
+ * lets them arrive and go, says when they have caught up. Boundary: what single people do is in visitor.ts, agent.ts and
+ * group.ts, what they do to their devices in habits.ts.
  */
 import { visibleTo, type LogEvent } from "../../protocol/events.ts";
+import type { Role } from "../../protocol/ids.ts";
 import type { History } from "../history.ts";
+import { perform } from "../import/perform.ts";
 import type { Settings } from "../settings.ts";
 import { Stream } from "../world/chance.ts";
 import type { World } from "../world/world.ts";
-import { forgotten } from "./forgotten.ts";
-import { work } from "./agent.ts";
+import { goHome, work } from "./agent.ts";
+import { arrivalTimes } from "./arrivals.ts";
 import { Device, type DeviceParts } from "./device.ts";
+import { forgotten } from "./forgotten.ts";
+import { Group } from "./group.ts";
+import { lookAway, roam } from "./habits.ts";
+import { shiftOf } from "./shifts.ts";
 import type { WireTally } from "./tap.ts";
 import { channelOf } from "./tenant.ts";
 import { visit } from "./visitor.ts";
@@ -22,36 +29,59 @@ const secondDevices = 0.15;
 /** Everybody. */
 export class Crowd {
   readonly devices: Device[] = [];
-  readonly tally: WireTally = { duplicates: 0, refused: 0, frames: 0 };
+  readonly tally: WireTally = {
+    duplicates: 0,
+    refused: 0,
+    frames: 0,
+    online: 0,
+    delivered: 0,
+    answers: [],
+  };
   readonly recoveries: number[] = [];
   readonly #world: World;
   readonly #settings: Settings;
   readonly #parts: DeviceParts;
   readonly #history: History;
+  readonly #group: Group | undefined;
+  /** Ids of the agents whose shift lasts. */
+  readonly #onDuty = new Set<string>();
   #over = false;
 
-  constructor(world: World, settings: Settings, history: History) {
+  /** @param environmentThrough stands between each device's SDK and its environment */
+  constructor(
+    world: World,
+    settings: Settings,
+    history: History,
+    environmentThrough: DeviceParts["environmentThrough"] = (own) => own,
+  ) {
     this.#world = world;
     this.#settings = settings;
     this.#history = history;
-    this.#parts = { world, history, tally: this.tally, recoveries: this.recoveries };
+    this.#parts = { world, history, tally: this.tally, recoveries: this.recoveries, environmentThrough };
+    if (settings.members > 0) {
+      const come = (user: string): Device => this.#come("agent", user, user);
+      this.#group = new Group(world, settings, come, () => this.#over);
+    }
   }
 
   /** Lets everybody come within the time that the settings give. */
   arrive(): void {
-    const { agents, users, arriveSeconds } = this.#settings;
-    const { scheduler } = this.#world;
-    for (let i = 0; i < agents; i++) scheduler.schedule(scheduler.now, undefined, () => this.#agent(i));
-    const chance = new Stream(this.#world.seed, "arrivals");
-    for (let i = 0; i < users; i++) {
-      const at = scheduler.now + chance.next() * arriveSeconds * 1000;
-      scheduler.schedule(at, undefined, () => this.#visitor(i));
+    const { agents, storm } = this.#settings;
+    if (storm !== undefined) {
+      const come = (role: Role, i: number, name: string): Device =>
+        role === "visitor" ? this.#visitor(i, name) : this.#agent(i);
+      return perform(this.#world, storm, come);
     }
+    for (let i = 0; i < agents; i++) this.#employ(i);
+    const times = arrivalTimes(this.#settings, new Stream(this.#world.seed, "arrivals"));
+    if (this.#group !== undefined) return this.#watch("the group", this.#group.gather(times));
+    times.forEach((inMs, i) => this.#later(inMs, () => this.#visitor(i)));
   }
 
-  /** From now on nobody begins anything. */
+  /** From now on nobody begins anything, and everybody looks at the page. */
   hush(): void {
     this.#over = true;
+    for (const device of this.devices) device.show();
   }
 
   /** Everybody goes. */
@@ -80,11 +110,15 @@ export class Crowd {
     for (const device of this.devices) {
       if (found.length >= most) break;
       const { client } = device;
+      if (device.gone) continue;
       if (client.state.state !== "online") found.push(`${device.name} is ${client.state.state}`);
       else if (client.unanswered > 0) found.push(`${device.name} waits for ${client.unanswered} answers`);
       else found.push(...this.#lacks(device, logs));
     }
-    if (found.length === 0) found.push(...forgotten(this.#settings, logs));
+    if (found.length === 0) {
+      found.push(...forgotten(this.#settings, logs, (agent) => this.#onDuty.has(agent)));
+      found.push(...(this.#group?.absent() ?? []));
+    }
     return found.slice(0, most);
   }
 
@@ -96,49 +130,99 @@ export class Crowd {
     });
   }
 
-  #agent(i: number): void {
-    const { desks } = this.#settings;
-    const device = new Device(this.#parts, "agent", `agent${i}`, `agent${i}`);
+  /** A customer's or member's device comes, with the habits of its owner. */
+  #come(role: Role, user: string, name: string): Device {
+    const { background, mobile } = this.#settings;
+    const { seed, scheduler } = this.#world;
+    const device = new Device(this.#parts, role, user, name);
     this.devices.push(device);
+    const over = (): boolean => this.#over;
+    const chance = new Stream(seed, `habits/${name}`);
+    const [looksAway, roams] = [chance.next() < background, chance.next() < mobile];
+    if (looksAway)
+      this.#watch(name, lookAway(device, scheduler, new Stream(seed, `habits/${name}/tab`), over));
+    if (roams) this.#watch(name, roam(device, scheduler, new Stream(seed, `habits/${name}/network`), over));
+    return device;
+  }
+
+  #employ(i: number): void {
+    const { from, until } = shiftOf(this.#settings, i);
+    const chaosMs = this.#settings.arriveSeconds * 1000;
+    this.#later(Math.max(0, chaosMs + from * 1000), () => {
+      if (this.#over) return;
+      const device = this.#agent(i);
+      if (until < Infinity)
+        this.#later(chaosMs + until * 1000 - Math.max(0, chaosMs + from * 1000), () =>
+          this.#dismiss(device, i),
+        );
+    });
+  }
+
+  #agent(i: number): Device {
+    const { desks, closes } = this.#settings;
+    const id = `agent${i}`;
+    const device = new Device(this.#parts, "agent", id, id);
+    this.devices.push(device);
+    this.#onDuty.add(id);
     const habits = {
       thinkMs: agentThinkMs,
-      closes: 0.04,
+      closes,
       transfers: 0.03,
       notes: 0.05,
       desks: Array.from({ length: desks }, (_, d) => `d${d}`),
       over: () => this.#over,
+      onDuty: () => this.#onDuty.has(id),
     };
     device.process.enter(() => {
-      this.#watch(device, work(device, habits, new Stream(this.#world.seed, `agent/${i}`)));
+      this.#watch(id, work(device, habits, new Stream(this.#world.seed, `agent/${i}`)));
     });
+    return device;
   }
 
-  #visitor(i: number): void {
-    const { desks, human, talking, thinkMs } = this.#settings;
-    const chance = new Stream(this.#world.seed, `visitor/${i}`);
+  #dismiss(device: Device, i: number): void {
+    if (this.#over) return;
+    this.#onDuty.delete(device.user);
+    const walksOut = new Stream(this.#world.seed, `shift/${i}`).next() < this.#settings.walkOut;
+    if (walksOut) device.stop();
+    else device.process.enter(() => this.#watch(device.name, goHome(device)));
+  }
+
+  #visitor(i: number, name = `u${i}`): Device {
+    const { desks, human, talking, thinkMs, returning, storm } = this.#settings;
+    const chance = new Stream(this.#world.seed, `visitor/${name.slice(1)}`);
     const wantsHuman = chance.next() < human;
-    const device = new Device(this.#parts, "visitor", `u${i}`, `u${i}`);
-    this.devices.push(device);
-    if (chance.next() < secondDevices * talking)
-      this.devices.push(new Device(this.#parts, "visitor", `u${i}`, `u${i}-second`));
+    const device = this.#come("visitor", `u${i}`, name);
+    if (chance.next() < secondDevices * talking && storm === undefined)
+      this.#come("visitor", `u${i}`, `u${i}-second`);
     const habits = {
       channel: channelOf(i % desks, !wantsHuman),
       human: wantsHuman,
       thinkMs: chance.next() < talking ? thinkMs : undefined,
-      over: () => this.#over,
+      returning,
+      over: () => this.#over || device.gone,
       onRefusal: (code: string) => {
         if (!explained.has(code))
           this.#history.violate("NoLostAck", `${device.name} was refused with ${code}`);
       },
     };
     device.process.enter(() => {
-      this.#watch(device, visit(device, habits, chance));
+      const life = visit(device, habits, chance).catch((error: unknown) => {
+        // Who closes the page waits for nothing.
+        if (!device.gone) throw error;
+      });
+      this.#watch(device.name, life);
     });
+    return device;
   }
 
-  #watch(device: Device, life: Promise<unknown>): void {
+  #later(inMs: number, run: () => void): void {
+    const { scheduler } = this.#world;
+    scheduler.schedule(scheduler.now + inMs, undefined, run);
+  }
+
+  #watch(who: string, life: Promise<unknown>): void {
     life.catch((error: unknown) => {
-      this.#history.violate("NoLostAck", `${device.name} gave up: ${String(error)}`);
+      this.#history.violate("NoLostAck", `${who} gave up: ${String(error)}`);
     });
   }
 }

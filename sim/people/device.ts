@@ -1,14 +1,17 @@
 /**
  * One customer's or agent's device: a process of its own that runs the real SDK. Role: the SDK's environment on
- * simulated sockets, the history of what it saw, and how long it was away. Boundary: what it says is up to visitors and
- * agents.
+ * simulated sockets, in a tab, the history of what it saw, and how long it was away. Boundary: what it says is up to
+ * visitors, agents and members.
  */
 import { connect, type Client } from "../../client/client.ts";
 import type { Environment } from "../../client/environment.ts";
 import type { Role } from "../../protocol/ids.ts";
 import { textOf, type DeviceHistory, type History, type SendRecord } from "../history.ts";
+import { Stream } from "../world/chance.ts";
 import type { Process } from "../world/process.ts";
 import type { World } from "../world/world.ts";
+import { Line } from "./line.ts";
+import { Tab } from "./tab.ts";
 import { Tap, type WireTally } from "./tap.ts";
 
 /** What the devices of a run share. */
@@ -18,6 +21,8 @@ export interface DeviceParts {
   readonly tally: WireTally;
   /** Milliseconds that each reconnect took, from the loss to the next welcome. */
   readonly recoveries: number[];
+  /** Stands between a device's SDK and its environment. */
+  readonly environmentThrough: (environment: Environment) => Environment;
 }
 
 /** One device. */
@@ -25,9 +30,12 @@ export class Device {
   readonly name: string;
   readonly user: string;
   readonly process: Process;
+  readonly tab: Tab;
   readonly client: Client;
   readonly seen: DeviceHistory;
   readonly #parts: DeviceParts;
+  readonly #line: Line;
+  #gone = false;
   #sends = 0;
   #lostAt: number | undefined;
   #wake: () => void = () => {};
@@ -38,6 +46,8 @@ export class Device {
     this.name = name;
     this.user = user;
     this.process = parts.world.process(name);
+    this.tab = new Tab(this.process, new Stream(parts.world.seed, `tab/${name}`).next());
+    this.#line = new Line(this.process, parts.world.sockets);
     this.seen = parts.history.device(name, role === "visitor" ? "all" : "staff");
     const token = () => `${role}:${user}`;
     const made = this.process.enter(() =>
@@ -45,13 +55,18 @@ export class Device {
         url: "ws://usher/ws",
         token,
         device: name,
-        environment: this.#environment(),
+        environment: parts.environmentThrough(this.#environment()),
         historySize: 50,
       }),
     );
     if (made === undefined) throw new Error("a client could not be made");
     this.client = made;
     this.#listen();
+  }
+
+  /** Whether it was ended: nobody waits for it any more. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   /** Highest number that it has seen in a conversation. */
@@ -73,36 +88,52 @@ export class Device {
     try {
       const { seq } = await this.client.send(conv, send.text);
       send.seq = seq;
+      this.#parts.tally.answers.push(scheduler.now - send.startedAt);
     } catch (error) {
-      send.refused = codeOf(error);
+      const code = codeOf(error);
+      // Who stops never learns what became of it.
+      if (code === "STOPPED") return code;
+      send.refused = code;
     }
     send.settledAt = scheduler.now;
     return send.refused;
   }
 
-  /** Its network changes: what it had is gone, the server hears nothing, and the system says so. */
-  changeNetwork(): void {
-    this.#parts.world.sockets.abandon(this.process);
-    this.process.enter(() => this.#wake());
+  /** Its network changes, after `gapMs` without any; the system says so to whoever listens. */
+  changeNetwork(gapMs = 0): void {
+    this.#line.change(gapMs, () => this.#awake());
+  }
+
+  /** Its tab comes to the foreground. */
+  show(): void {
+    if (!this.tab.hidden) return;
+    this.tab.show();
+    this.#awake();
   }
 
   /** Ends it. */
   stop(): void {
+    this.#gone = true;
     this.process.enter(() => this.client.stop());
   }
 
+  /** In its turn: a frozen page hears it when it thaws. */
+  #awake(): void {
+    this.process.clock.soon(() => this.#wake());
+  }
+
   #environment(): Environment {
-    const { world, tally, history } = this.#parts;
+    const { tally, history } = this.#parts;
     const { clock, random } = this.process;
     const tap = new Tap(tally, (guarantee, text) => history.violate(guarantee, `${this.name}: ${text}`));
     const stored = new Map<string, string>();
     return {
       now: () => clock.now(),
       wall: () => clock.wall(),
-      after: (delayMs, run) => clock.after(delayMs, run),
+      after: (delayMs, run) => this.tab.after(delayMs, run),
       random: () => random.float(),
       id: () => random.id(),
-      openSocket: (url) => tap.watch(world.sockets.dial(this.process, url)),
+      openSocket: (url) => tap.watch(this.#line.dial(url)),
       storage: { get: (key) => stored.get(key), set: (key, value) => void stored.set(key, value) },
       onWake: (run) => {
         this.#wake = run;
@@ -115,15 +146,21 @@ export class Device {
 
   #listen(): void {
     const { client, seen } = this;
-    const { recoveries, history } = this.#parts;
+    const { recoveries, history, tally } = this.#parts;
+    let online = false;
     client.on("event", ({ conv, seq, prev, epoch, ev }) => {
       const list = seen.seen.get(conv) ?? [];
       list.push({ seq, prev, epoch, text: textOf(ev.body) });
       seen.seen.set(conv, list);
+      tally.delivered++;
     });
     client.on("reset", ({ conv }) => void seen.seen.set(conv, []));
     client.on("left", ({ conv }) => void seen.seen.delete(conv));
     client.on("state", ({ state }) => {
+      if (online !== (state === "online")) {
+        online = !online;
+        tally.online += online ? 1 : -1;
+      }
       const { now } = this.#parts.world.scheduler;
       if (state === "online") {
         if (this.#lostAt !== undefined) recoveries.push(now - this.#lostAt);

@@ -2,8 +2,15 @@ import type { LogEvent } from "../../protocol/events.ts";
 import type { Settings } from "../settings.ts";
 import { simulatedTenant } from "./tenant.ts";
 
-/** Conversations that wait at a desk although one of its agents has room: nobody may be forgotten. */
-export function forgotten(settings: Settings, logs: ReadonlyMap<string, readonly LogEvent[]>): string[] {
+/**
+ * Conversations that wait at a desk although one of its agents has room: nobody may be forgotten.
+ * @param onDuty whether the agent of that id works now
+ */
+export function forgotten(
+  settings: Settings,
+  logs: ReadonlyMap<string, readonly LogEvent[]>,
+  onDuty: (agent: string) => boolean,
+): string[] {
   const waiting: { conv: string; desk: string }[] = [];
   const loads = new Map<string, number>();
   for (const [conv, log] of logs) {
@@ -14,7 +21,8 @@ export function forgotten(settings: Settings, logs: ReadonlyMap<string, readonly
   const { agents } = simulatedTenant(settings);
   return waiting.flatMap(({ conv, desk }) => {
     const free = agents.find(
-      ({ id, desks, capacity }) => desks.some((one) => one === desk) && (loads.get(id) ?? 0) < capacity,
+      ({ id, desks, capacity }) =>
+        onDuty(id) && desks.some((one) => one === desk) && (loads.get(id) ?? 0) < capacity,
     );
     return free === undefined ? [] : [`${conv} waits at ${desk} while ${free.id} has room`];
   });

@@ -5,13 +5,19 @@
 import type { ClientSocket } from "../../client/environment.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
 
-/** What all taps of a run count. */
+/** What all devices of a run count; the wire's part by their taps. */
 export interface WireTally {
   /** Command frames that were sent again, and acknowledged after that. */
   duplicates: number;
   /** Connections that ended before a welcome because the server said so. */
   refused: number;
   frames: number;
+  /** Devices that are online now. */
+  online: number;
+  /** Events that devices saw, also again after a reset. */
+  delivered: number;
+  /** Milliseconds that each acknowledged send took, in the order of the acknowledgements. */
+  readonly answers: number[];
 }
 
 /** Told what is wrong. */

@@ -10,6 +10,8 @@ export interface VisitorHabits {
   readonly human: boolean;
   /** Mean time between two messages; undefined for one who only opens. */
   readonly thinkMs: number | undefined;
+  /** Chance to begin another conversation when one has ended. */
+  readonly returning: number;
   /** Whether it is time to be silent. */
   readonly over: () => boolean;
   /** Answers that may come to a message, since conversations end and agents change. */
@@ -34,11 +36,14 @@ export async function visit(
     }
     if (habits.thinkMs === undefined) return conv;
     await sleep(process.clock, chance.exponential(habits.thinkMs));
+    await device.tab.shown();
     if (habits.over()) return conv;
     const refused = await device.say(conv);
     if (refused === undefined) continue;
-    if (ended.has(refused)) conv = undefined;
-    else habits.onRefusal(refused, device);
+    if (ended.has(refused)) {
+      if (habits.returning < 1 && chance.next() >= habits.returning) return conv;
+      conv = undefined;
+    } else habits.onRefusal(refused, device);
   }
   return conv;
 }

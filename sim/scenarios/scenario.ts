@@ -5,25 +5,21 @@ import { usualSettings, type Settings } from "../settings.ts";
 export interface Scenario {
   readonly name: string;
   readonly about: string;
+  /** The options that are its own, as `list` shows them, with their defaults. */
+  readonly flags?: string;
   readonly settings: Partial<Settings>;
-  /** Faults, given the settings as they are in the end; `kill` is how many nodes go, where that means something. */
-  faults(settings: Settings, kill: number): readonly Fault[];
+  /** Faults, given the settings as they are in the end. */
+  faults(settings: Omit<Settings, "faults">): readonly Fault[];
 }
 
-/** The settings of one run of a scenario. */
-export function settingsOf(
-  scenario: Scenario,
-  given: Partial<Settings>,
-  seed: number,
-  kill: number,
-): Settings {
-  const base = {
-    ...usualSettings,
-    ...scenario.settings,
-    ...given,
-    scenario: scenario.name,
-    seed,
-    faults: [],
-  };
-  return { ...base, faults: scenario.faults(base, kill) };
+/**
+ * The settings of one run of a scenario.
+ * @throws Error for settings that contradict each other
+ */
+export function settingsOf(scenario: Scenario, given: Partial<Settings>, seed: number): Settings {
+  const base = { ...usualSettings, ...scenario.settings, ...given, scenario: scenario.name, seed };
+  if (base.zone > base.zones) throw new Error(`there is no zone ${base.zone} of ${base.zones}`);
+  if (base.members > 0 && base.members < base.users)
+    throw new Error(`${base.users} users cannot be online of ${base.members} members`);
+  return { ...base, faults: scenario.faults(base) };
 }

@@ -11,9 +11,11 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "reconnect-storm",
-    about: "nodes die at once and all their users come back (--kill N nodes, --users, --nodes)",
+    about: "nodes or a zone die, or a gateway cuts everybody's connections, and all come back at once",
+    flags: "--kill 1, or --zone K (of --zones 2), or --gateway (refusing for --gateway-back 0 ms)",
     settings: {
       nodes: 4,
+      zones: 2,
       users: 400,
       agents: 12,
       talking: 0.05,
@@ -22,8 +24,12 @@ export const scenarios: readonly Scenario[] = [
       shards: 256,
       admit: 500,
     },
-    faults: (_settings, kill) =>
-      many(kill, (i) => ({ at: 10_000, kind: "crash", target: `n${i + 1}`, for: 0 })),
+    faults: ({ kill, zone, gateway, gatewayBackMs }) => {
+      if (gateway) return [{ at: 10_000, kind: "cut-sockets", target: "*", for: gatewayBackMs, value: 1 }];
+      // Whoever was connected to a zone without power hears nothing: only heartbeats tell.
+      if (zone > 0) return [{ at: 10_000, kind: "power-loss", target: `z${zone}`, for: 0 }];
+      return many(kill, (i) => ({ at: 10_000, kind: "crash", target: `n${i + 1}`, for: 0 }));
+    },
   },
   {
     name: "partition",
@@ -61,6 +67,41 @@ export const scenarios: readonly Scenario[] = [
     settings: { seconds: 90 },
     faults: ({ nodes }) =>
       many(nodes, (i) => ({ at: 5000 + i * 25_000, kind: "leave", target: `n${i + 1}`, for: 2000 })),
+  },
+  {
+    name: "agent-shift-change",
+    about: "the early half of the agents hands its chats over and goes, the late half comes",
+    flags:
+      "--shift-at 20 (s), --overlap 0 (s; --overlap=-10: nobody is there for 10 s), --walk-out 0.3, --agents",
+    settings: { users: 60, agents: 12, seconds: 60, human: 1, shiftAt: 20, walkOut: 0.3 },
+    faults: () => [],
+  },
+  {
+    name: "flash-sale",
+    about: "for a while twenty times as many customers come, and all want a person",
+    flags:
+      "--surge 20, --surge-at 10 and --surge-for 8 (s), --admit 10 (per second and node), --agents, --closes 0.3",
+    settings: {
+      users: 600,
+      agents: 24,
+      desks: 3,
+      human: 1,
+      admit: 10,
+      surge: 20,
+      surgeAt: 10,
+      surgeFor: 8,
+      closes: 0.3,
+      returning: 0,
+      seconds: 90,
+    },
+    faults: () => [],
+  },
+  {
+    name: "million-group",
+    about: "a group of a million of whom some are online; its founder and a few talk, a node dies meanwhile",
+    flags: "--members 1000000, --users 600 (of them online), --talking 0.005, --think 1000, --kill 1",
+    settings: { members: 1_000_000, users: 600, agents: 0, talking: 0.005, thinkMs: 1000, seconds: 40 },
+    faults: ({ kill }) => many(kill, (i) => ({ at: 15_000, kind: "crash", target: `n${i + 1}`, for: 5000 })),
   },
 ];
 

@@ -33,6 +33,8 @@ export class Sockets {
   readonly #open = new Map<string, Set<SimulatedSocket>>();
   readonly #latest = new WeakMap<Process, SimulatedSocket>();
   readonly #balancer: Stream;
+  readonly #preferred = new Map<string, string>();
+  readonly #shut = new Set<{ readonly node: string }>();
   #count = 0;
   /** Connections that were tried, and those that found no node. */
   readonly tally = { attempts: 0, unreachable: 0 };
@@ -53,7 +55,7 @@ export class Sockets {
     this.tally.attempts++;
     const id = ++this.#count;
     const host = new URL(url).hostname;
-    const door = this.#doors.has(host) ? this.#doors.get(host) : this.#choose();
+    const door = this.#doors.has(host) ? this.#doors.get(host) : this.#choose(client.name);
     const node = door?.process.name ?? "nowhere";
     const socket = new SimulatedSocket(this.#parts, client, node, id);
     this.#latest.set(client, socket);
@@ -86,6 +88,23 @@ export class Sockets {
     }
   }
 
+  /** Lets nobody in to a node (`*`: to any), until the answer is called. */
+  shut(node: string): () => void {
+    const entry = { node };
+    this.#shut.add(entry);
+    return () => void this.#shut.delete(entry);
+  }
+
+  /** Breaks a client's connection; both ends hear it. */
+  drop(client: Process): void {
+    this.#latest.get(client)?.cut();
+  }
+
+  /** From now on the balancer sends the client of that name to this node while that serves. */
+  prefer(client: string, node: string): void {
+    this.#preferred.set(client, node);
+  }
+
   /** The client's network changes: its end is gone, the node hears nothing. */
   abandon(client: Process): void {
     this.#latest.get(client)?.abandon();
@@ -97,7 +116,9 @@ export class Sockets {
   }
 
   /** Like nginx: another node when one refuses or says 503. */
-  #choose(): Door | undefined {
+  #choose(client: string): Door | undefined {
+    const preferred = this.#doors.get(this.#preferred.get(client) ?? "");
+    if (preferred !== undefined && this.#serves(preferred)) return preferred;
     const doors = [...this.#doors.values()];
     const first = this.#balancer.below(Math.max(1, doors.length));
     for (let i = 0; i < doors.length; i++) {
@@ -108,6 +129,7 @@ export class Sockets {
   }
 
   #serves(door: Door): boolean {
+    for (const { node } of this.#shut) if (node === "*" || node === door.process.name) return false;
     return !door.process.dead && (door.process.paused || door.accepting());
   }
 }

@@ -38,10 +38,12 @@ export class StoreServer implements RemoteServer {
   /** It refuses everybody. */
   down = false;
   #primary: Store;
+  /** Adds to a new store what nobody ever wrote into it. */
+  #furnish: (store: Store) => Store = (store) => store;
   /** What the present store is made of. */
   #effective: (AcceptedClaim | AcceptedCommit)[] = [];
-  /** The last commit number of each shard. */
-  readonly #last = new Map<number, number>();
+  /** The last commit of each shard. */
+  readonly #last = new Map<number, { readonly number: number; readonly epoch: number }>();
   #runs = 1;
 
   constructor(process: Process) {
@@ -59,12 +61,20 @@ export class StoreServer implements RemoteServer {
     return `run-${this.#runs}`;
   }
 
+  /** Lets the store, and each replica that follows it, be seen through that. */
+  furnish(wrap: (store: Store) => Store): void {
+    const before = this.#furnish;
+    this.#furnish = (store) => wrap(before(store));
+    this.#primary = wrap(this.#primary);
+  }
+
   /** Notes what was accepted; a commit that was only repeated counts once. */
   note(entry: AcceptedClaim | AcceptedCommit): void {
     if (entry.kind === "commit") {
-      const { shard, number } = entry.commit;
-      if (number <= (this.#last.get(shard) ?? 0)) return;
-      this.#last.set(shard, number);
+      const { shard, number, epoch } = entry.commit;
+      const last = this.#last.get(shard);
+      if (last !== undefined && number <= last.number && epoch >= last.epoch) return;
+      this.#last.set(shard, { number, epoch });
     }
     this.accepted.push(entry);
     this.#effective.push(entry);
@@ -88,7 +98,7 @@ export class StoreServer implements RemoteServer {
       ...this.process.clock,
       now: () => (time.at === Infinity ? this.process.clock.now() : time.at),
     };
-    const replica = memoryStore(clock);
+    const replica = this.#furnish(memoryStore(clock));
     for (const entry of kept) {
       time.at = entry.at;
       if (entry.kind === "claim") await replica.claim(entry.owner, [entry]);
@@ -96,8 +106,7 @@ export class StoreServer implements RemoteServer {
     }
     time.at = Infinity;
     this.#last.clear();
-    for (const entry of kept)
-      if (entry.kind === "commit") this.#last.set(entry.commit.shard, entry.commit.number);
+    for (const entry of kept) if (entry.kind === "commit") this.#last.set(entry.commit.shard, entry.commit);
     this.#effective = kept;
     this.#primary = replica;
     this.#runs++;

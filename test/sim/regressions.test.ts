@@ -74,7 +74,7 @@ describe("regressions", () => {
     async (_what, name, seed, given) => {
       const scenario = scenarios.find((one) => one.name === name);
       if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
-      const { violations } = await simulate(settingsOf(scenario, given, seed, 1));
+      const { violations } = await simulate(settingsOf(scenario, given, seed));
       expect(violations).toEqual([]);
     },
     60_000,

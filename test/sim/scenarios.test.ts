@@ -8,7 +8,7 @@ describe("scenarios", () => {
     "%s violates nothing and converges",
     async (name, scenario) => {
       const small = { users: 20, agents: 4, nodes: 3, shards: 32, talking: 1 };
-      const summary = await simulate(settingsOf(scenario, small, 1, 1));
+      const summary = await simulate(settingsOf(scenario, small, 1));
       const again = `npm run -s sim -- ${name} --users 20 --agents 4 --nodes 3 --shards 32 --talking 1`;
       expect(summary.violations, again).toEqual([]);
       expect(summary.acked).toBeGreaterThan(100);
