@@ -61,6 +61,8 @@ export class Connector {
   #cancelDrain: Cancel = () => {};
   #cancelWake: Cancel = () => {};
   #wokeAt = Number.NEGATIVE_INFINITY;
+  /** When the present wait is over; undefined while nothing is waited for. */
+  #retryAt: number | undefined;
 
   constructor(environment: Environment, endpoint: Endpoint, owner: ConnectorOwner) {
     this.#environment = environment;
@@ -137,6 +139,7 @@ export class Connector {
 
   #connect(): void {
     this.#cancelTimer();
+    this.#retryAt = undefined;
     this.#generation += 1;
     const generation = this.#generation;
     this.#waitMs = undefined;
@@ -191,6 +194,7 @@ export class Connector {
     const generation = this.#generation;
     this.#owner.changed({ state: "waiting", retryInMs: decision.ms, code, reason });
     if (this.#stopped || generation !== this.#generation) return;
+    this.#retryAt = this.#environment.now() + decision.ms;
     this.#cancelTimer = this.#environment.after(decision.ms, () => this.#connect());
   }
 
@@ -207,9 +211,19 @@ export class Connector {
   #wake(): void {
     if (this.#stopped) return;
     if (this.#link) return this.#link.probe();
+    if (this.#waitMs !== undefined) return;
     const now = this.#environment.now();
-    if (now - this.#wokeAt < wakeEveryMs || this.#waitMs !== undefined) return;
-    this.#wokeAt = now;
+    const soonest = this.#wokeAt + wakeEveryMs;
+    if (now >= soonest) return this.#comeBack();
+    // Woken again so soon, it does not wait out its backoff either: a phone often changes its network twice.
+    if (this.#retryAt === undefined || this.#retryAt <= soonest) return;
+    this.#retryAt = soonest;
+    this.#cancelTimer();
+    this.#cancelTimer = this.#environment.after(soonest - now, () => this.#comeBack());
+  }
+
+  #comeBack(): void {
+    this.#wokeAt = this.#environment.now();
     this.#connect();
   }
 

@@ -175,6 +175,25 @@ describe("client's connection", () => {
     expect(world.sockets).toHaveLength(before + 1);
   });
 
+  it("comes back within five seconds when the device wakes up twice", async () => {
+    const { welcome, world } = await script();
+    await welcome();
+    for (let drop = 0; drop < 8; drop += 1) {
+      world.socket.drop(1006);
+      await world.pass(30_000);
+    }
+    world.socket.drop(1006);
+    world.wake();
+    await world.pass(1);
+    world.socket.drop(1006);
+    world.wake();
+    const before = world.sockets.length;
+    await world.pass(4_000);
+    expect(world.sockets).toHaveLength(before);
+    await world.pass(1_000);
+    expect(world.sockets).toHaveLength(before + 1);
+  });
+
   it("gives up a connection on which nothing comes any more, after one probe", async () => {
     const { welcome, world, frames, client } = await script();
     await welcome();
