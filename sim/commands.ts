@@ -1,9 +1,13 @@
 /** What the command line can do: one run, a swarm, a smaller schedule, a replay. Each answers its exit status. */
+import { writeFileSync } from "node:fs";
 import type { Log, LogFields } from "../base/log.ts";
 import { faultText } from "./faults.ts";
 import { faultsGiven, numberOf, settingsGiven, type Values } from "./options.ts";
 import { plants } from "./plants.ts";
 import { simulate, type RunObserver } from "./run.ts";
+import { Progress, type ProgressOutput } from "./report/progress.ts";
+import { runReport } from "./report/run-report.ts";
+import { Sampler } from "./report/sampler.ts";
 import type { Settings } from "./settings.ts";
 import { shrink } from "./shrink.ts";
 import { summaryText, type Summary } from "./summary.ts";
@@ -11,11 +15,10 @@ import { swarmSettings } from "./swarm.ts";
 import { TraceReader, traceWriter } from "./trace.ts";
 
 /** The program's surroundings. */
-export interface Terminal {
-  /** Real milliseconds. */
-  readonly now: () => number;
+export interface Terminal extends ProgressOutput {
+  /** What the command line says. */
+  readonly args: readonly string[];
   out(text: string): void;
-  err(text: string): void;
 }
 
 /** Runs once and prints what it came to. */
@@ -23,13 +26,18 @@ export async function runOne(terminal: Terminal, settings: Settings, values: Val
   const faults = faultsGiven(values);
   const played = faults === undefined ? settings : { ...settings, faults };
   const writer = values.record === undefined ? undefined : traceWriter(values.record, played);
-  const observer = observerOf(terminal, values);
-  const summary = await timed(
-    terminal,
-    played,
-    writer === undefined ? observer : { ...observer, onDelivery: writer.note },
-  );
+  const progress = values.progress === true || terminal.interactive ? new Progress(terminal) : undefined;
+  const watched = progress !== undefined || values.html !== undefined;
+  const sampler = new Sampler((sample, of) => progress?.note(sample, of));
+  const summary = await timed(terminal, played, {
+    ...observerOf(terminal, values),
+    ...(watched ? { sampler } : {}),
+    ...(writer === undefined ? {} : { onDelivery: writer.note }),
+  });
   writer?.close();
+  progress?.end();
+  if (values.html !== undefined)
+    writeFileSync(values.html, runReport(summary, played, sampler, commandOf(terminal.args)));
   terminal.out(summaryText(summary));
   if (values.json === true) terminal.out(`${JSON.stringify(summary)}\n`);
   return summary.violations.length === 0 ? 0 : 1;
@@ -151,6 +159,12 @@ function observerOf(terminal: Terminal, { verbose, log }: Values): RunObserver {
     ...(verbose === true ? { event: say } : {}),
     ...(log === undefined ? {} : { log: (owner, now) => lineLog(say, now, owner.name, log) }),
   };
+}
+
+/** What repeats a run, to be pasted into a shell. */
+function commandOf(args: readonly string[]): string {
+  const quoted = args.map((arg) => (/^[\w./,:=-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`));
+  return `npm run -s sim -- ${quoted.join(" ")}`;
 }
 
 type Say = (atMs: number, text: string) => void;

@@ -23,6 +23,7 @@ import { Crowd } from "./people/crowd.ts";
 import { plants } from "./plants.ts";
 import { simulatedTenant, tenantId } from "./people/tenant.ts";
 import type { Settings } from "./settings.ts";
+import type { Sampler } from "./report/sampler.ts";
 import { quantiles, type Summary } from "./summary.ts";
 import { freeCosts, usualCosts } from "./world/costs.ts";
 import type { OnDelivery } from "./world/digest.ts";
@@ -37,6 +38,8 @@ export interface RunObserver {
   log?(process: Process, now: () => number): Log;
   /** Everything that was delivered. */
   readonly onDelivery?: OnDelivery;
+  /** Looks at the run again and again. */
+  readonly sampler?: Sampler;
 }
 
 const checkers: readonly Checker[] = [checkLogs, checkSends, checkDeliveries, checkFences, checkAssignments];
@@ -119,28 +122,41 @@ class Run {
   async play(): Promise<Omit<Summary, "wallMs" | "rssMb">> {
     const { scheduler } = this.#world;
     const { seconds, arriveSeconds, convergeSeconds, faults } = this.#settings;
-    this.#say("boot");
+    this.#observer.sampler?.begin({
+      scheduler,
+      nodes: this.#cluster.nodes,
+      shards: this.#settings.shards,
+      store: this.#world.store,
+      sockets: this.#world.sockets,
+      tally: this.#crowd.tally,
+      devices: this.#crowd.devices,
+      sends: this.#history.sends,
+      recoveries: this.#crowd.recoveries,
+    });
+    this.#phase("boot");
     this.#cluster.start();
     if (!(await this.#until(() => this.#cluster.calm(), bootMs)))
       this.#history.violate("Converges", `the cluster was not ready ${bootMs} ms after its start`);
-    this.#say("people arrive");
+    this.#phase("arrive");
     this.#crowd.arrive();
     await scheduler.sleep(arriveSeconds * 1000);
-    this.#say("chaos");
+    this.#phase("chaos");
     for (const fault of faults) {
       scheduler.schedule(scheduler.now + fault.at, undefined, () => {
         this.#say(faultText(fault));
+        this.#observer.sampler?.strike(scheduler.now, fault);
         this.#cluster.strike(fault);
       });
     }
     await scheduler.sleep(seconds * 1000);
-    this.#say("heal");
+    this.#phase("heal");
     this.#cluster.heal();
     this.#crowd.hush();
     const healedAt = scheduler.now;
     const converged = await this.#converge(convergeSeconds * 1000);
     const convergedMs = converged ? Math.round(scheduler.now - healedAt) : -1;
-    this.#say(converged ? "converged" : "did not converge");
+    this.#phase(converged ? "converged" : "did not converge");
+    this.#observer.sampler?.end();
     await this.#reader.refresh(true);
     const evidence: Evidence = {
       history: this.#history,
@@ -202,7 +218,7 @@ class Run {
       users,
       nodes,
       virtualMs: Math.round(scheduler.now),
-      events: scheduler.executed,
+      events: scheduler.executed - (this.#observer.sampler?.looks ?? 0),
       sends: sends.length,
       acked: acked.length,
       delivered,
@@ -216,6 +232,11 @@ class Run {
       violations,
       violationCounts: counts,
     };
+  }
+
+  #phase(name: string): void {
+    this.#say(name);
+    this.#observer.sampler?.phase(this.#world.scheduler.now, name);
   }
 
   #say(text: string): void {

@@ -22,6 +22,8 @@ export class Process implements Owner {
   readonly scheduler: Scheduler;
   /** Most tasks that ever waited for the processor. */
   peakBacklog = 0;
+  /** The same since whoever looks at it has set it back. */
+  recentPeak = 0;
   #state: "running" | "paused" | "dead" = "running";
   #busyUntil = 0;
   #backlog: Task[] = [];
@@ -128,7 +130,11 @@ export class Process implements Owner {
 
   #defer(task: Task): void {
     this.#backlog.push(task);
-    if (this.backlog > this.peakBacklog) this.peakBacklog = this.backlog;
+    const { backlog } = this;
+    if (backlog > this.recentPeak) {
+      this.recentPeak = backlog;
+      if (backlog > this.peakBacklog) this.peakBacklog = backlog;
+    }
     this.#wakeLater();
   }
 
