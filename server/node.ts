@@ -2,7 +2,7 @@
  * One node, built from given ports: the server and the simulator build the same. Role: joins runtime, placement, gateway
  * and admission, and takes them down in the right order. Boundary: it knows no environment, no HTTP, no package.
  */
-import { behaviors } from "../actors/behaviors.ts";
+import { behaviors, type Behaviors } from "../actors/behaviors.ts";
 import {
   decodeAddress,
   encodeAddress,
@@ -59,6 +59,8 @@ export interface NodePorts {
   readonly drainMs?: number;
   /** Told which devices come and go. */
   readonly connectionLog?: ConnectionLog;
+  /** What each kind of actor does; default: as actors/behaviors.ts says. */
+  readonly behaviors?: Behaviors;
 }
 
 /** A running node. */
@@ -136,7 +138,7 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
     routing: placement,
     store,
     directory: ports.directory,
-    behaviors: behaviors(),
+    behaviors: ports.behaviors ?? behaviors(),
     system,
     readKey: (conversation, who) => readKeyOf(conversation, who),
     toConnections: (envelope) => gateway?.take(envelope),

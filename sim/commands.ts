@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import type { Log, LogFields } from "../base/log.ts";
 import { faultText } from "./faults.ts";
 import { faultsGiven, numberOf, settingsGiven, type Values } from "./options.ts";
-import { plants } from "./plants.ts";
+import { plants } from "./plants/plants.ts";
 import { simulate, type RunObserver } from "./run.ts";
 import { Progress, type ProgressOutput } from "./report/progress.ts";
 import { runReport } from "./report/run-report.ts";

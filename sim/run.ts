@@ -3,7 +3,6 @@
  * Phases: boot, arrive, chaos, heal, converge with a deadline.
  */
 import { directoryOf } from "../actors/directory.ts";
-import type { Parsed } from "../actors/inbound.ts";
 import type { Claims } from "../actors/socket.ts";
 import { silentLog, type Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
@@ -20,7 +19,7 @@ import { faultText } from "./faults.ts";
 import { History } from "./history.ts";
 import { LogReader } from "./logs.ts";
 import { Crowd } from "./people/crowd.ts";
-import { plants } from "./plants.ts";
+import { plantedIn } from "./plants/plants.ts";
 import { simulatedTenant, tenantId } from "./people/tenant.ts";
 import type { Settings } from "./settings.ts";
 import type { Sampler } from "./report/sampler.ts";
@@ -97,22 +96,21 @@ class Run {
     this.#world = world;
     this.#history = history;
     this.#observer = observer;
-    this.#crowd = new Crowd(world, settings, history);
+    const planted = plantedIn(settings.plant);
+    if (planted.server !== undefined) world.store.furnish(planted.server);
+    this.#crowd = new Crowd(world, settings, history, planted.device);
     this.#reader = new LogReader(world);
-    const plant = plants.find(({ name }) => name === settings.plant);
-    const parser = frameParser();
-    const spoil = plant?.parse;
-    const parse = (text: string): Parsed => (spoil === undefined ? parser(text) : spoil(parser(text)));
-    const capacity = settings.capacity + (plant?.capacity ?? 0);
+    const capacity = settings.capacity + (planted.capacity ?? 0);
     const nodes = {
       directory: directoryOf([simulatedTenant({ ...settings, capacity })]),
       verify: (process: Process) => (token: string) => verify(world, process, token),
-      parse,
+      parse: frameParser(),
       log: (process: Process) => observer.log?.(process, () => world.scheduler.now) ?? silentLog(),
       shards: settings.shards,
       admitPerSecond: settings.admit,
       direct: settings.direct,
-      ...(plant?.store === undefined ? {} : { storeThrough: plant.store }),
+      zoneOf: (node: string) => `z${1 + ((Number(node.slice(1)) - 1) % settings.zones)}`,
+      ...(planted.node === undefined ? {} : { portsThrough: planted.node }),
     };
     this.#cluster = new Cluster(world, nodes, settings.nodes, (share, chance) =>
       this.#crowd.switchNetworks(share, chance),

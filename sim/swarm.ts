@@ -1,102 +1,159 @@
 /**
  * Swarm testing (Groce et al., 2012): each seed draws its own world and its own schedule, with random classes of faults
- * switched off, so that some seeds meet combinations that a uniform mix would drown.
+ * switched off, so that some seeds meet combinations that a uniform mix would drown. Worlds and schedules are fast-check
+ * arbitraries: a seed samples them, and a property test shrinks them.
  */
+import fc from "fast-check";
+import { unreachable } from "../base/assert.ts";
+import { hash32 } from "../base/hash.ts";
 import { faultKinds, type Fault, type FaultKind } from "./faults.ts";
 import { usualSettings, type Settings } from "./settings.ts";
-import { Stream } from "./world/chance.ts";
 
 const chaosSeconds = 40;
-const mostFaults = 14;
+/** Of these about a third are left when classes are switched off. */
+const mostDrafts = 40;
+const mostClasses = 12;
+const shortestMs = 200;
+const meanMs = 6000;
+const scale = 1000;
 const endings: ReadonlySet<FaultKind> = new Set(["crash", "power-loss", "leave", "pause", "partition"]);
 
 /** The settings of one seed. */
 export function swarmSettings(seed: number, given: Partial<Settings>): Settings {
-  const chance = new Stream(seed, "swarm/world");
   const base: Settings = {
     ...usualSettings,
     scenario: "swarm",
     seed,
-    nodes: 2 + chance.below(4),
-    users: 10 + chance.below(30),
-    agents: 2 + chance.below(5),
-    desks: 1 + chance.below(3),
-    capacity: 2 + chance.below(8),
-    shards: [8, 32, 64][chance.below(3)] ?? 32,
     seconds: chaosSeconds,
-    thinkMs: 600 + chance.below(3000),
-    costs: chance.next() < 0.5,
-    direct: chance.next() < 0.3,
-    faults: [],
+    ...sample(seed, "world", worldArbitrary),
     ...given,
+    faults: [],
   };
-  return { ...base, faults: scheduleOf(base) };
+  return { ...base, faults: sample(seed, "schedule", scheduleArbitrary(base)) };
 }
 
-/** A random schedule: which kinds are on, then what happens when. Each fault is decided by its own place. */
-function scheduleOf({ seed, nodes, seconds }: Settings): readonly Fault[] {
-  const classes = new Stream(seed, "swarm/classes");
-  const on = faultKinds.filter(() => classes.next() < 0.35);
-  if (on.length === 0) return [];
-  // Where owners end, the store forgets nothing: what neither remembers is not promised.
-  const forgets = !on.some((kind) => endings.has(kind));
-  const count = 1 + classes.below(mostFaults);
-  return Array.from({ length: count }, (_, i) => {
-    const chance = new Stream(seed, `swarm/fault/${i}`);
-    const kind = on[chance.below(on.length)] ?? "pause";
-    const fault = faultOf(kind, Math.floor(chance.next() * seconds * 900), nodes, chance);
-    return kind === "store-failover" && !forgets ? { ...fault, value: 0 } : fault;
-  }).sort((a, b) => a.at - b.at);
+/** The worlds of the swarm. */
+const worldArbitrary: fc.Arbitrary<Partial<Settings>> = fc.record({
+  nodes: fc.integer({ min: 2, max: 5 }),
+  users: fc.integer({ min: 10, max: 39 }),
+  agents: fc.integer({ min: 2, max: 6 }),
+  desks: fc.integer({ min: 1, max: 3 }),
+  capacity: fc.integer({ min: 2, max: 9 }),
+  shards: fc.constantFrom(8, 32, 64),
+  thinkMs: fc.integer({ min: 600, max: 3599 }),
+  costs: fc.boolean(),
+  direct: fc.nat({ max: 9 }).map((lot) => lot < 3),
+  idleMs: fc.oneof(fc.constant(usualSettings.idleMs), fc.integer({ min: 6000, max: 20_000 })),
+  graceMs: fc.oneof(fc.constant(usualSettings.graceMs), fc.integer({ min: 2000, max: 10_000 })),
+});
+
+/** What a fault is made from; which of it counts depends on the kind. */
+interface Draft {
+  readonly at: number;
+  readonly kind: FaultKind;
+  /** One of the nodes, or the one on which this schedule has an eye. */
+  readonly node: number | "focus";
+  readonly other: number | "bus" | "store" | "clients";
+  readonly direction: "|" | ">" | "<";
+  /** Quantile of its length, and where it stands between mild and strong. */
+  readonly lasts: number;
+  readonly strength: number;
+  readonly extreme: boolean;
 }
 
-function faultOf(kind: FaultKind, at: number, nodes: number, chance: Stream): Fault {
-  const node = `n${1 + chance.below(nodes)}`;
-  const lasts = 200 + Math.floor(chance.exponential(6000));
-  const way = wayOf(node, nodes, chance);
+/**
+ * The schedules that may strike a world of so many nodes within so many seconds of chaos. A schedule without one of its
+ * faults is another one of them, and so is one with a shorter or milder fault.
+ */
+export function scheduleArbitrary({
+  nodes,
+  seconds,
+}: Pick<Settings, "nodes" | "seconds">): fc.Arbitrary<readonly Fault[]> {
+  const node = fc.nat({ max: nodes - 1 });
+  const draft: fc.Arbitrary<Draft> = fc.record({
+    at: fc.nat({ max: seconds * 900 }),
+    kind: fc.constantFrom(...faultKinds),
+    node: fc.oneof(node, fc.constant("focus" as const)),
+    other: fc.oneof(
+      { weight: 1, arbitrary: node },
+      { weight: 3, arbitrary: fc.constantFrom("bus" as const, "store" as const, "clients" as const) },
+    ),
+    direction: fc.constantFrom("|", "|", ">", "<"),
+    lasts: fc.nat({ max: scale - 1 }),
+    strength: fc.nat({ max: scale }),
+    extreme: fc.nat({ max: 3 }).map((lot) => lot === 3),
+  });
+  return fc
+    .tuple(
+      fc.subarray([...faultKinds], { minLength: 1, maxLength: mostClasses }),
+      node,
+      fc.array(draft, { minLength: 1, maxLength: mostDrafts, size: "max" }),
+    )
+    .map(([on, focus, drafts]) => {
+      // Where owners end, the store forgets nothing: what neither remembers is not promised.
+      const forgets = !on.some((kind) => endings.has(kind));
+      return drafts
+        .filter(({ kind }) => on.includes(kind))
+        .map((one) => faultOf(one, focus))
+        .map((fault) => (fault.kind === "store-failover" && !forgets ? { ...fault, value: 0 } : fault))
+        .sort((a, b) => a.at - b.at);
+    });
+}
+
+function faultOf(
+  { at, kind, node, other, direction, lasts, strength, extreme }: Draft,
+  focus: number,
+): Fault {
+  const nameOf = (index: number): string => `n${index + 1}`;
+  const target = nameOf(node === "focus" ? focus : node);
+  const far = typeof other === "number" ? nameOf(other) : other;
+  const way = direction === "<" ? `${far}>${target}` : `${target}${direction}${far}`;
+  const span = shortestMs + Math.floor(-meanMs * Math.log(1 - lasts / scale));
   const between = (low: number, high: number): number =>
-    Math.round((low + chance.next() * (high - low)) * 1000) / 1000;
+    Math.round((low + (strength / scale) * (high - low)) * 1000) / 1000;
   switch (kind) {
     case "crash":
     case "power-loss":
     case "pause":
     case "leave":
-      return { at, kind, target: node, for: lasts };
+      return { at, kind, target, for: span };
     case "partition":
-      return { at, kind, target: way, for: lasts };
+      return { at, kind, target: way, for: span };
     case "delay":
-      return { at, kind, target: way, for: lasts, value: between(5, 3000) * (chance.next() < 0.25 ? 5 : 1) };
+      return { at, kind, target: way, for: span, value: between(5, 3000) * (extreme ? 5 : 1) };
     case "loss":
     case "duplicate":
-      return { at, kind, target: way, for: lasts, value: between(0.01, 0.6) };
+      return { at, kind, target: way, for: span, value: between(0.01, 0.6) };
     case "bus-down":
-      return { at, kind, target: "bus", for: lasts };
+      return { at, kind, target: "bus", for: span };
     case "kv-deaf":
-      return { at, kind, target: chance.next() < 0.3 ? "*" : node, for: 0 };
+      return { at, kind, target: extreme ? "*" : target, for: 0 };
     case "kv-empty":
       return { at, kind, target: "bus", for: 0 };
     case "kv-old":
-      return { at, kind, target: "bus", for: lasts };
+      return { at, kind, target: "bus", for: span };
     case "kv-false-winners":
-      return { at, kind, target: "bus", for: lasts, value: between(0.1, 1) };
+      return { at, kind, target: "bus", for: span, value: between(0.1, 1) };
     case "store-down":
-      return { at, kind, target: "store", for: lasts };
+      return { at, kind, target: "store", for: span };
     case "store-failover":
-      return { at, kind, target: "store", for: Math.min(lasts, 4000), value: Math.floor(between(0, 400)) };
+      return { at, kind, target: "store", for: Math.min(span, 4000), value: Math.floor(between(0, 400)) };
     case "clock-rate":
-      return { at, kind, target: node, for: lasts, value: between(0.97, 1.03) };
+      return { at, kind, target, for: span, value: between(0.97, 1.03) };
     case "wall-jump":
-      return { at, kind, target: node, for: 0, value: Math.floor(between(-3_600_000, 3_600_000)) };
+      return { at, kind, target, for: 0, value: Math.floor(between(-3_600_000, 3_600_000)) };
     case "cut-sockets":
-      return { at, kind, target: chance.next() < 0.3 ? "*" : node, for: 0, value: between(0.1, 1) };
+      return { at, kind, target: extreme ? "*" : target, for: 0, value: between(0.1, 1) };
     case "network-switch":
       return { at, kind, target: "clients", for: 0, value: between(0.05, 0.6) };
+    default:
+      return unreachable(kind);
   }
 }
 
-/** Between two nodes, or from a node to what it stands on, in one direction or both. */
-function wayOf(node: string, nodes: number, chance: Stream): string {
-  const others = ["bus", "store", `n${1 + chance.below(nodes)}`, "clients"];
-  const other = others[chance.below(others.length)] ?? "bus";
-  const lot = chance.next();
-  return lot < 0.5 ? `${node}|${other}` : lot < 0.75 ? `${node}>${other}` : `${other}>${node}`;
+/** The value that a seed has of an arbitrary: the same in every process. */
+function sample<T>(seed: number, what: string, arbitrary: fc.Arbitrary<T>): T {
+  const [value] = fc.sample(arbitrary, { seed: hash32(`${seed}/${what}`) | 0, numRuns: 1, unbiased: true });
+  if (value === undefined) throw new Error("an arbitrary gave no value");
+  return value;
 }

@@ -11,7 +11,7 @@ export function channelOf(desk: number, robot: boolean): string {
 }
 
 /** As many desks and agents as the settings say; agent i serves desk i and the next one. */
-export function simulatedTenant({ desks, agents, capacity }: Settings): TenantConfig {
+export function simulatedTenant({ desks, agents, capacity, idleMs, graceMs }: Settings): TenantConfig {
   const deskIds = Array.from({ length: desks }, (_, i) => `d${i}` as DeskId);
   const deskAt = (i: number): DeskId => deskIds[i % desks] ?? ("d0" as DeskId);
   return {
@@ -37,6 +37,6 @@ export function simulatedTenant({ desks, agents, capacity }: Settings): TenantCo
       desks: desks > 1 ? [deskAt(i), deskAt(i + 1)] : [deskAt(i)],
       capacity,
     })),
-    policy: { idleMs: 600_000, idleNoticeMs: 120_000, robotTries: 1000, agentGraceMs: 20_000 },
+    policy: { idleMs, idleNoticeMs: Math.ceil(idleMs / 5), robotTries: 1000, agentGraceMs: graceMs },
   };
 }

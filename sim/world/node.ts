@@ -9,8 +9,7 @@ import type { Log } from "../../base/log.ts";
 import { silentMetrics } from "../../base/metrics.ts";
 import { fixedAdmission } from "../../edge/admission.ts";
 import type { PlacementTimings } from "../../placement/timings.ts";
-import { startNode, type UsherNode } from "../../server/node.ts";
-import type { Store } from "../../store/store.ts";
+import { startNode, type NodePorts, type UsherNode } from "../../server/node.ts";
 import { simulatedKv } from "./kv.ts";
 import type { Process } from "./process.ts";
 import { simulatedStore } from "./store.ts";
@@ -26,9 +25,11 @@ export interface NodeSettings {
   readonly admitPerSecond: number;
   /** Nodes name addresses of their own, so that clients prefer their session's owner. */
   readonly direct: boolean;
+  /** The zone that a node stands in; none by default. */
+  readonly zoneOf?: (node: string) => string;
   readonly timings?: Partial<PlacementTimings>;
-  /** Stands between a node and its store. */
-  readonly storeThrough?: (store: Store) => Store;
+  /** Stands between each run of a node and its ports. */
+  readonly portsThrough?: (ports: NodePorts) => NodePorts;
 }
 
 /** A node and its runs. */
@@ -71,21 +72,21 @@ export class SimulatedNode {
   start(): void {
     if (this.#process !== undefined) return;
     const { sockets, network, kv, kvParts, store, storeParts, costs } = this.#world;
-    const { directory, parse, shards, admitPerSecond, direct, timings } = this.#settings;
-    const storeThrough = this.#settings.storeThrough ?? ((own: Store): Store => own);
+    const { directory, parse, shards, admitPerSecond, direct, timings, zoneOf } = this.#settings;
+    const portsThrough = this.#settings.portsThrough ?? ((own: NodePorts): NodePorts => own);
     const { name } = this;
     const process = this.#world.process(name, ++this.#runs);
     this.#process = process;
     const { clock, random } = process;
     process.enter(() => {
-      const starting = startNode({
+      const ports: NodePorts = {
         clock,
         random,
         log: this.#settings.log(process),
         metrics: silentMetrics(),
         transport: network.transport(process),
         kv: simulatedKv(kvParts, process, kv),
-        store: storeThrough(simulatedStore(storeParts, costs, process, store)),
+        store: simulatedStore(storeParts, costs, process, store),
         directory,
         verify: this.#settings.verify(process),
         admission: fixedAdmission(admitPerSecond, random, () => clock.now()),
@@ -94,13 +95,14 @@ export class SimulatedNode {
           node: name,
           version: "sim",
           url: direct ? `ws://${name}/ws` : "",
-          zone: "",
+          zone: zoneOf?.(name) ?? "",
           lane: "main",
           capacity: 1,
         },
         shards,
         ...(timings === undefined ? {} : { timings }),
-      });
+      };
+      const starting = startNode(portsThrough(ports));
       void starting.then((node) => {
         if (process.dead) return;
         this.#node = node;

@@ -1,0 +1,113 @@
+/** Mistakes in the domain: desks, agents' slots, assignments. They change what an actor is told. */
+import { behaviors } from "../../actors/behaviors.ts";
+import type { Behavior } from "../../actors/behavior.ts";
+import type { ConversationState } from "../../actors/conversation-state.ts";
+import type { DeskState } from "../../actors/desk-queue.ts";
+import type { Message } from "../../actors/messages.ts";
+import type { SessionState } from "../../actors/session.ts";
+import type { Plant, Planted } from "./plant.ts";
+
+/** The bugs of this family. */
+export const actorPlants: readonly Plant[] = [
+  {
+    name: "two-assignees",
+    about: "an offer that a failed desk repeats is accepted although the conversation has an agent by now",
+    begin: () =>
+      onConversation((state, message, receive) => {
+        const { log } = state;
+        if (message.kind !== "assign" || message.takeover || log.phase !== "assigned")
+          return receive(state, message);
+        return receive({ ...state, log: { ...log, phase: "waiting" } }, { ...message, ticket: log.ticket });
+      }),
+  },
+  {
+    name: "stale-ticket-accepted",
+    about: "an assignment of an earlier wait is accepted in a later one",
+    begin: () =>
+      onConversation((state, message, receive) =>
+        receive(state, message.kind === "assign" ? { ...message, ticket: state.log.ticket } : message),
+      ),
+  },
+  {
+    name: "reservation-leaked",
+    about: "the slot of an assignment that the conversation refused is never given free",
+    begin: () =>
+      onSession((state, message, receive) => {
+        if (message.kind !== "freed" || state.kind !== "agent") return receive(state, message);
+        const kept = state.slots[message.assignment]?.accepted === false;
+        return kept ? { state, effects: [] } : receive(state, message);
+      }),
+  },
+  {
+    name: "slot-freed-early",
+    about: "a slot is given free when the agent is gone, without the conversation's word",
+    begin: () =>
+      onSession((state, message, receive) => {
+        const step = receive(state, message);
+        if (message.kind !== "timer" || step.state.kind !== "agent" || !step.state.presence.gone) return step;
+        const fields = Object.keys(step.state.slots).map(
+          (slot) => ({ do: "unset", field: `r:${slot}` }) as const,
+        );
+        return { state: { ...step.state, slots: {} }, effects: [...step.effects, ...fields] };
+      }),
+  },
+  {
+    name: "late-dequeue",
+    about: "the late word that a wait is over ends the next wait too",
+    begin: () =>
+      onDesk((state, message, receive) => {
+        if (message.kind !== "dequeue") return receive(state, message);
+        const waiting = state.queue.find(({ conv }) => conv === message.conv);
+        return receive(state, { ...message, ticket: Math.max(message.ticket, waiting?.ticket ?? 0) });
+      }),
+  },
+  {
+    name: "declined-unheard",
+    about: "an offer that was declined, or that ran out, counts as open for ever",
+    begin: () =>
+      onDesk((state, message, receive) =>
+        message.kind === "declined" || message.kind === "timer"
+          ? { state, effects: [] }
+          : receive(state, message),
+      ),
+  },
+  {
+    name: "capacity-off-by-one",
+    about: "agents get a chat too many",
+    begin: () => ({ capacity: 1 }),
+  },
+];
+
+type Step<State> = ReturnType<Behavior<State>["receive"]>;
+type Receive<State> = (
+  state: State,
+  message: Message,
+  receive: (state: State, message: Message) => Step<State>,
+) => Step<State>;
+
+function onConversation(change: Receive<ConversationState>): Planted {
+  return onBehavior("conversation", change);
+}
+
+function onSession(change: Receive<SessionState>): Planted {
+  return onBehavior("session", change);
+}
+
+function onDesk(change: Receive<DeskState>): Planted {
+  return onBehavior("desk", change);
+}
+
+function onBehavior<State>(kind: "conversation" | "session" | "desk", change: Receive<State>): Planted {
+  return {
+    node(ports) {
+      const all = ports.behaviors ?? behaviors();
+      const inner = all[kind] as Behavior<State>;
+      const changed: Behavior<State> = {
+        ...inner,
+        receive: (state, message, context) =>
+          change(state, message, (given, other) => inner.receive(given, other, context)),
+      };
+      return { ...ports, behaviors: { ...all, [kind]: changed } };
+    },
+  };
+}
