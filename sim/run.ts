@@ -21,6 +21,7 @@ import { LogReader } from "./logs.ts";
 import { Crowd } from "./people/crowd.ts";
 import { plantedIn } from "./plants/plants.ts";
 import { simulatedTenant, tenantId } from "./people/tenant.ts";
+import { waitsOf } from "./people/waits.ts";
 import type { Settings } from "./settings.ts";
 import type { Sampler } from "./report/sampler.ts";
 import { quantiles, type Summary } from "./summary.ts";
@@ -206,6 +207,7 @@ class Run {
     const { scenario, seed, users, nodes } = this.#settings;
     const { scheduler, digest, sockets } = this.#world;
     const { sends, devices, violations, counts } = this.#history;
+    const waits = waitsOf(this.#reader.logs);
     let delivered = 0;
     for (const { seen } of devices) for (const list of seen.values()) delivered += list.length;
     const acked = sends.filter(({ seq }) => seq !== undefined);
@@ -226,6 +228,9 @@ class Run {
       recoveredMs: quantiles(this.#crowd.recoveries),
       ackMs: quantiles(acked.map(({ startedAt, settledAt }) => (settledAt ?? startedAt) - startedAt)),
       peakQueue: this.#cluster.peakBacklog,
+      waitedMs: quantiles(waits.waitedMs),
+      peakWaiting: waits.peak,
+      leftWaiting: waits.left,
       convergedMs,
       violations,
       violationCounts: counts,

@@ -27,6 +27,10 @@ export interface Summary {
   readonly recoveredMs: Quantiles;
   readonly ackMs: Quantiles;
   readonly peakQueue: number;
+  /** Waits for an agent, most who waited at one time, and who still does in the end. */
+  readonly waitedMs: Quantiles;
+  readonly peakWaiting: number;
+  readonly leftWaiting: number;
   /** From the end of the faults until all was well; -1 when it never was. */
   readonly convergedMs: number;
   readonly violations: readonly Violation[];
@@ -44,7 +48,7 @@ export function quantiles(values: readonly number[]): Quantiles {
 
 /** The summary for people. */
 export function summaryText(summary: Summary): string {
-  const { recoveredMs, ackMs, violations, violationCounts } = summary;
+  const { recoveredMs, ackMs, waitedMs, violations, violationCounts } = summary;
   const spread = ({ p50, p99, max }: Quantiles): string => `p50 ${p50}  p99 ${p99}  max ${max} ms`;
   const lines = [
     `${summary.scenario}, seed ${summary.seed}: ${summary.users} users, ${summary.nodes} nodes`,
@@ -53,6 +57,11 @@ export function summaryText(summary: Summary): string {
     `  answered    ${spread(ackMs)}`,
     `  connections ${summary.attempts} attempts, ${summary.refused} refused`,
     `  recovered   ${spread(recoveredMs)}`,
+    ...(summary.peakWaiting === 0
+      ? []
+      : [
+          `  for agents  ${spread(waitedMs)}; ${summary.peakWaiting} waited at once, ${summary.leftWaiting} in the end`,
+        ]),
     `  queue       ${summary.peakQueue} tasks at most before a node's processor`,
     `  converged   ${summary.convergedMs < 0 ? "never" : `${summary.convergedMs} ms after the last fault`}`,
     `  hash        ${summary.hash}`,

@@ -60,7 +60,8 @@ export class Crowd {
     this.#parts = { world, history, tally: this.tally, recoveries: this.recoveries, environmentThrough };
     if (settings.members > 0) {
       const come = (user: string): Device => this.#come("agent", user, user);
-      this.#group = new Group(world, settings, come, () => this.#over);
+      const over = (): boolean => this.#over;
+      this.#group = new Group(world, settings, come, over, (device, code) => this.#refused(device, code));
     }
   }
 
@@ -78,10 +79,10 @@ export class Crowd {
     times.forEach((inMs, i) => this.#later(inMs, () => this.#visitor(i)));
   }
 
-  /** From now on nobody begins anything, and everybody looks at the page. */
+  /** From now on nobody begins anything, and everybody looks at the page, where there is a network. */
   hush(): void {
     this.#over = true;
-    for (const device of this.devices) device.show();
+    for (const device of this.devices) device.settle();
   }
 
   /** Everybody goes. */
@@ -201,8 +202,7 @@ export class Crowd {
       returning,
       over: () => this.#over || device.gone,
       onRefusal: (code: string) => {
-        if (!explained.has(code))
-          this.#history.violate("NoLostAck", `${device.name} was refused with ${code}`);
+        if (!explained.has(code)) this.#refused(device, code);
       },
     };
     device.process.enter(() => {
@@ -213,6 +213,10 @@ export class Crowd {
       this.#watch(device.name, life);
     });
     return device;
+  }
+
+  #refused(device: Device, code: string): void {
+    this.#history.violate("NoLostAck", `${device.name} was refused with ${code}`);
   }
 
   #later(inMs: number, run: () => void): void {

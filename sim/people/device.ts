@@ -19,7 +19,7 @@ export interface DeviceParts {
   readonly world: World;
   readonly history: History;
   readonly tally: WireTally;
-  /** Milliseconds that each reconnect took, from the loss to the next welcome. */
+  /** Milliseconds that each reconnect took, from the loss, or from when the device could try, to the next welcome. */
   readonly recoveries: number[];
   /** Stands between a device's SDK and its environment. */
   readonly environmentThrough: (environment: Environment) => Environment;
@@ -111,14 +111,21 @@ export class Device {
     this.#awake();
   }
 
+  /** Its owner has it in hand again, where there is a network. */
+  settle(): void {
+    this.#line.restore(() => this.#awake());
+    this.show();
+  }
+
   /** Ends it. */
   stop(): void {
     this.#gone = true;
     this.process.enter(() => this.client.stop());
   }
 
-  /** In its turn: a frozen page hears it when it thaws. */
+  /** In its turn: a frozen page hears it when it thaws. What was lost before is not the servers' to answer for. */
   #awake(): void {
+    if (this.#lostAt !== undefined) this.#lostAt = this.#parts.world.scheduler.now;
     this.process.clock.soon(() => this.#wake());
   }
 

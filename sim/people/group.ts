@@ -14,21 +14,32 @@ import type { World } from "../world/world.ts";
 import type { Device } from "./device.ts";
 import { tenantId } from "./tenant.ts";
 
+/** A message was refused, as none of a member may be. */
+type OnRefusal = (device: Device, code: string) => void;
+
 /** A group and those of its members who are online. */
 export class Group {
   readonly #world: World;
   readonly #settings: Settings;
   readonly #come: (user: string) => Device;
   readonly #over: () => boolean;
+  readonly #onRefusal: OnRefusal;
   readonly #present: Device[] = [];
   #conv: ConversationId | undefined;
 
   /** @param come makes the device of that member of the staff */
-  constructor(world: World, settings: Settings, come: (user: string) => Device, over: () => boolean) {
+  constructor(
+    world: World,
+    settings: Settings,
+    come: (user: string) => Device,
+    over: () => boolean,
+    onRefusal: OnRefusal,
+  ) {
     this.#world = world;
     this.#settings = settings;
     this.#come = come;
     this.#over = over;
+    this.#onRefusal = onRefusal;
   }
 
   /**
@@ -82,7 +93,9 @@ export class Group {
       await sleep(process.clock, chance.exponential(this.#settings.thinkMs));
       await tab.shown();
       const conv = this.#conv;
-      if (!this.#over() && conv !== undefined && client.cursor(conv) !== undefined) await device.say(conv);
+      if (this.#over() || conv === undefined || client.cursor(conv) === undefined) continue;
+      const refused = await device.say(conv);
+      if (refused !== undefined && refused !== "STOPPED") this.#onRefusal(device, refused);
     }
   }
 }

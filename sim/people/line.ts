@@ -2,9 +2,9 @@
  * How one device gets to the servers. Role: opens sockets, and loses them when the device changes its network; in
  * between there may be none for a while. Boundary: the world carries; who changes when is habits.ts.
  */
+import type { Cancel } from "../../base/clock.ts";
 import type { ClientSocket } from "../../client/environment.ts";
 import type { Process } from "../world/process.ts";
-import type { Task } from "../world/scheduler.ts";
 import type { Sockets } from "../world/sockets.ts";
 
 const offlineCode = 1006;
@@ -16,7 +16,7 @@ export class Line {
   readonly #process: Process;
   readonly #sockets: Sockets;
   #backAt = 0;
-  #back: Task | undefined;
+  #cancelBack: Cancel = () => {};
 
   constructor(process: Process, sockets: Sockets) {
     this.#process = process;
@@ -45,8 +45,18 @@ export class Line {
   change(gapMs: number, back: () => void): void {
     const { scheduler } = this.#process;
     this.#sockets.abandon(this.#process);
+    this.#cancelBack();
     this.#backAt = scheduler.now + gapMs;
-    if (this.#back !== undefined) scheduler.cancel(this.#back);
-    this.#back = scheduler.schedule(this.#backAt, undefined, back);
+    const task = scheduler.schedule(this.#backAt, undefined, back);
+    this.#cancelBack = () => scheduler.cancel(task);
+  }
+
+  /** Where there is no network, there is one now. */
+  restore(back: () => void): void {
+    const { scheduler } = this.#process;
+    if (scheduler.now >= this.#backAt) return;
+    this.#cancelBack();
+    this.#backAt = scheduler.now;
+    back();
   }
 }

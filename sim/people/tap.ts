@@ -1,8 +1,10 @@
 /**
  * Watches one device's connections frame by frame. NoSkip holds on the wire itself, before the SDK can hide anything;
- * what stays unconfirmed may be pushed again, which the SDK has to hide. Repeated commands and refusals are counted.
+ * what stays unconfirmed may be pushed again, which the SDK has to hide. So does StormBounded for whom admission turns
+ * away: told until when. Repeated commands and refusals are counted.
  */
 import type { ClientSocket } from "../../client/environment.ts";
+import { closeCodes } from "../../protocol/codes.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
 
 /** What all devices of a run count; the wire's part by their taps. */
@@ -39,6 +41,7 @@ export class Tap {
   watch(socket: ClientSocket): ClientSocket {
     const wire = new Wire(this.#onViolation);
     let welcomed = false;
+    let waitMs = 0;
     const tapped: ClientSocket = {
       send: (text) => {
         if (text.startsWith(sendPrefix)) this.#noteSent(text, wire);
@@ -54,11 +57,14 @@ export class Tap {
       this.#tally.frames++;
       const kind = text.slice(6, text.indexOf('"', 6));
       if (kind === "welcome") welcomed = true;
+      if (kind === "err") waitMs = (JSON.parse(text) as { waitMs?: number }).waitMs ?? 0;
       if (watched.has(kind)) this.#noteReceived(JSON.parse(text) as ServerFrame, wire);
       tapped.onmessage(text);
     };
     socket.onclose = (code, reason) => {
       if (!welcomed && code >= 4000) this.#tally.refused++;
+      if (code === closeCodes.overload && waitMs <= 0)
+        this.#onViolation("StormBounded", "turned away without a word on when to come back");
       tapped.onclose(code, reason);
     };
     return tapped;

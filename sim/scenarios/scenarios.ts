@@ -80,10 +80,10 @@ export const scenarios: readonly Scenario[] = [
     name: "flash-sale",
     about: "for a while twenty times as many customers come, and all want a person",
     flags:
-      "--surge 20, --surge-at 10 and --surge-for 8 (s), --admit 10 (per second and node), --agents, --closes 0.3",
+      "--surge 20, --surge-at 10 and --surge-for 8 (s), --admit 10 (per second and node), --agents 10, --closes 0.3",
     settings: {
       users: 600,
-      agents: 24,
+      agents: 10,
       desks: 3,
       human: 1,
       admit: 10,

@@ -15,15 +15,16 @@ export interface LargeSetName {
 /** Such a set. */
 export class LargeSet {
   readonly #name: LargeSetName;
-  readonly #bits: Uint8Array;
+  readonly #from: number;
   readonly #size: number;
+  readonly #bits: Uint8Array;
 
-  /** Members with numbers from `from` to below `size` belong to it. */
+  /** Members with numbers from `from` to below `size` belong to it; what has no such number is the store's own affair. */
   constructor(name: LargeSetName, from: number, size: number) {
     this.#name = name;
+    this.#from = from;
     this.#size = size;
     this.#bits = new Uint8Array(Math.ceil(size / 8)).fill(0xff);
-    for (let n = 0; n < from; n++) this.#put(n, false);
   }
 
   /** The store with this set in it. */
@@ -60,7 +61,7 @@ export class LargeSet {
   #numberOf(member: string): number | undefined {
     const { prefix } = this.#name;
     const n = member.startsWith(prefix) ? Number(member.slice(prefix.length)) : Number.NaN;
-    return Number.isInteger(n) && n >= 0 && n < this.#size ? n : undefined;
+    return Number.isInteger(n) && n >= this.#from && n < this.#size ? n : undefined;
   }
 
   #has(n: number): boolean {
