@@ -5,6 +5,11 @@
  * to be acknowledged. Boundary: pure; `feed.ts` performs the asking. Invariants: an accepted event's `prev` is the
  * position (NoSkip), positions only rise between resets (MonotonicDelivery); repairs without progress escalate -
  * follow, read the log, start anew, reconnect with backoff - and so never loop (Converges).
+ *
+ * The server leaves nothing out: a pump pushes only what follows what it sent, and a WebSocket keeps the order. The
+ * simulator demands that of every connection (sim/people/tap.ts), so none of its faults brings about a gap here. This
+ * looks all the same, lest a server that is wrong, or what stands in front of it, takes events away unnoticed; what it
+ * does about them is tested with a server that skips (test/client/client.test.ts).
  */
 import { limits } from "../protocol/limits.ts";
 import type { Cursor } from "../protocol/frames.ts";
