@@ -8,14 +8,29 @@ import { failover } from "./runs/failover.ts";
 import { fanout } from "./runs/fanout.ts";
 import { memory } from "./runs/memory.ts";
 import { latency, pairs } from "./runs/pairs.ts";
+import { scaling } from "./runs/scaling.ts";
 import { record, shortfalls, smoke } from "./runs/smoke.ts";
+import { stormKill } from "./runs/storm-kill.ts";
 import { storm } from "./runs/storm.ts";
 
-const benches: readonly Bench[] = [pairs, latency, memory, storm, fanout, failover, connections, smoke];
+const benches: readonly Bench[] = [
+  pairs,
+  latency,
+  memory,
+  storm,
+  fanout,
+  failover,
+  connections,
+  scaling,
+  smoke,
+];
 
 function help(): string {
   const width = Math.max(...benches.map(({ name }) => name.length));
-  const lines = benches.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`);
+  const lines = benches.flatMap(({ name, about }) => [
+    `  ${name.padEnd(width)}  ${about}`,
+    ...(name === "storm" ? [`  ${"".padEnd(width)}  --kill: ${stormKill.about}`] : []),
+  ]);
   return `usage: npm run -s bench -- NAME [--json] [--rounds N] [--seconds N] ...
 
 ${lines.join("\n")}
@@ -27,7 +42,9 @@ ${lines.join("\n")}
   --window N      messages open at a time, per side or speaker
   --rate N        messages offered per second (latency: 4000)
   --bytes N       text of a message (100)
-  --nodes N       node processes (3)
+  --nodes N       node processes (3; storm --kill: 4)
+  --kill          storm: a node is killed
+  --clusters A,B  scaling: numbers of nodes (2,4,6); --conversations A,B likewise (1000,10000,100000)
   --generators N  load generator processes (1; pairs and latency)
   --record        smoke: keep the ratios in bench/recorded.json
   --profile DIR   CPU profiles of Usher's nodes, for Chrome's developer tools or an editor
@@ -40,7 +57,7 @@ Needs nats-server and redis-server; the peers' packages come with \`npm install 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   if (options === undefined) return void process.stdout.write(help());
-  const bench = benches.find(({ name }) => name === options.bench);
+  const bench = options.kill ? stormKill : benches.find(({ name }) => name === options.bench);
   if (bench === undefined) throw new OptionError(`there is no bench ${options.bench}; --help lists them`);
   const stops: Stops = [];
   endOnSignals(stops);

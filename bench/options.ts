@@ -17,6 +17,13 @@ export interface Options {
   readonly rate: number;
   readonly bytes: number;
   readonly nodes: number;
+  /** Storm: one node is killed. */
+  readonly kill: boolean;
+  /** Scaling: numbers of nodes, and of conversations. */
+  readonly clusters: readonly number[];
+  readonly conversations: readonly number[];
+  /** The outcome is kept in bench/results. */
+  readonly save: boolean;
   readonly generators: number;
   /** Names of the systems; empty: all that the bench knows. */
   readonly only: readonly string[];
@@ -40,6 +47,18 @@ export function readOptions(args: readonly string[]): Options | undefined {
     if (Number.isFinite(value) && value >= 0) return value;
     throw new OptionError(`--${name} takes a number, not ${String(text)}`);
   };
+  const list = (name: string, fallback: readonly number[]): readonly number[] => {
+    const text = values[name];
+    if (text === undefined) return fallback;
+    const numbers = String(text)
+      .split(",")
+      .filter((one) => one !== "")
+      .map(Number);
+    if (numbers.every((one) => Number.isInteger(one) && one > 0)) return numbers;
+    throw new OptionError(`--${name} takes whole numbers with commas, not ${String(text)}`);
+  };
+  const kill = values["kill"] === true;
+  if (kill && bench !== "storm") throw new OptionError("--kill is for storm");
   const only = values["only"];
   const profile = values["profile"];
   return {
@@ -52,7 +71,11 @@ export function readOptions(args: readonly string[]): Options | undefined {
     window: number("window", 0),
     rate: number("rate", 4000),
     bytes: number("bytes", 100),
-    nodes: number("nodes", 3),
+    nodes: number("nodes", kill ? 4 : 3),
+    kill,
+    clusters: list("clusters", [2, 4, 6]),
+    conversations: list("conversations", [1000, 10_000, 100_000]),
+    save: values["save"] === true,
     generators: Math.max(1, number("generators", 1)),
     profile: typeof profile === "string" ? resolve(profile) : "",
     only: typeof only === "string" ? only.split(",") : [],
@@ -73,6 +96,10 @@ function parse(args: readonly string[]): {
         help: { ...flag, short: "h" },
         json: flag,
         record: flag,
+        kill: flag,
+        save: flag,
+        clusters: text,
+        conversations: text,
         rounds: text,
         seconds: text,
         size: text,

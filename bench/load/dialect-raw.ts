@@ -1,5 +1,5 @@
 /** Clients of the ceiling: `m<text>` is a message and answered by `a`, `d<text>` a delivery, `h` says hello. */
-import type { Attendee, Dialect, Resumed, Returner, TalkListener, Talker, Target } from "./dialect.ts";
+import type { Attendee, Dialect, Resumed, Returner, Seat, TalkListener, Talker, Target } from "./dialect.ts";
 import { fillingOf, markedText, readMarker } from "./marker.ts";
 import { Wire } from "./wire.ts";
 
@@ -23,14 +23,14 @@ export class RawDialect implements Dialect {
   }
 
   async pair(
-    i: number,
+    { pair, homes }: Seat,
     listeners: readonly [TalkListener, TalkListener],
   ): Promise<readonly [Talker, Talker]> {
-    const room = `${this.#target.generator}-${i}`;
+    const room = `${this.#target.generator}-${pair}`;
     const nodes = this.#target.ports.length;
     return [
-      await this.#talker(i, `room=${room}&peer=${(i + 1) % nodes}`, 0, listeners[0]),
-      await this.#talker(i + 1, `room=${room}&peer=${i % nodes}`, 1, listeners[1]),
+      await this.#talker(homes[0], `room=${room}&peer=${homes[1] % nodes}`, 0, listeners[0]),
+      await this.#talker(homes[1], `room=${room}&peer=${homes[0] % nodes}`, 1, listeners[1]),
     ];
   }
 

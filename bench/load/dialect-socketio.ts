@@ -9,6 +9,7 @@ import {
   type Dialect,
   type Resumed,
   type Returner,
+  type Seat,
   type TalkListener,
   type Talker,
   type Target,
@@ -102,11 +103,14 @@ export class SocketIoDialect implements Dialect {
   }
 
   async pair(
-    i: number,
+    { pair, homes }: Seat,
     listeners: readonly [TalkListener, TalkListener],
   ): Promise<readonly [Talker, Talker]> {
-    const room = `${this.#target.generator}-${i}`;
-    return [await this.#talker(i, room, 0, listeners[0]), await this.#talker(i + 1, room, 1, listeners[1])];
+    const room = `${this.#target.generator}-${pair}`;
+    return [
+      await this.#talker(homes[0], room, 0, listeners[0]),
+      await this.#talker(homes[1], room, 1, listeners[1]),
+    ];
   }
 
   idle(i: number): Promise<Attendee> {

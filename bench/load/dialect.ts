@@ -59,10 +59,18 @@ export function within(ms: number, wait: (done: () => void) => void): Promise<vo
   });
 }
 
+/** Where two who talk sit. */
+export interface Seat {
+  /** Which pair they are. */
+  readonly pair: number;
+  /** Where each side is attached: an index into the ports, counted round. */
+  readonly homes: readonly [number, number];
+}
+
 /** A system's clients. */
 export interface Dialect {
-  /** Two who talk with each other, attached on different nodes. */
-  pair(i: number, listeners: readonly [TalkListener, TalkListener]): Promise<readonly [Talker, Talker]>;
+  /** Two who talk with each other. */
+  pair(seat: Seat, listeners: readonly [TalkListener, TalkListener]): Promise<readonly [Talker, Talker]>;
   /** An attached, authenticated session that says nothing. */
   idle(i: number): Promise<Attendee>;
   /** Founds the room of a fan-out and returns its one speaker. */

@@ -1,4 +1,5 @@
 /** The load generator: a process of its own that does the steps of one job as the bench tells it to. */
+import { CrowdJob } from "./crowd-job.ts";
 import type { Dialect, Target } from "./dialect.ts";
 import { RawDialect } from "./dialect-raw.ts";
 import { SocketIoDialect } from "./dialect-socketio.ts";
@@ -8,8 +9,16 @@ import { IdleJob } from "./idle-job.ts";
 import type { Answer, Job, JobSpec, Request } from "./job.ts";
 import { PairsJob } from "./pairs-job.ts";
 import { StormJob } from "./storm-job.ts";
+import { TouchJob } from "./touch-job.ts";
 
-const jobs = { pairs: PairsJob, fanout: FanoutJob, storm: StormJob, idle: IdleJob };
+const jobs = {
+  pairs: PairsJob,
+  fanout: FanoutJob,
+  storm: StormJob,
+  idle: IdleJob,
+  touch: TouchJob,
+  crowd: CrowdJob,
+};
 
 function dialectOf(target: Target): Dialect {
   if (target.system === "usher") return new UsherDialect(target);

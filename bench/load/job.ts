@@ -1,5 +1,5 @@
 /** What the bench process and a generator process say to each other. */
-import type { Target } from "./dialect.ts";
+import type { Seat, Target } from "./dialect.ts";
 
 /** A task of a generator process; its steps are called one after the other. */
 export interface Job {
@@ -9,12 +9,14 @@ export interface Job {
 
 /** Which job, against what, how large. */
 export interface JobSpec {
-  readonly job: "pairs" | "fanout" | "storm" | "idle";
+  readonly job: "pairs" | "fanout" | "storm" | "idle" | "touch" | "crowd";
   readonly target: Target;
   /** Pairs, members or clients. */
   readonly size: number;
   /** The first pair's number; those before it are other people. 0 when missing. */
   readonly first?: number;
+  /** Which pairs, and where they sit; when missing, pair i is attached to nodes i and i + 1. */
+  readonly seats?: readonly Seat[];
   /** Messages that each side may have open; 0 where the bench offers a fixed rate. */
   readonly window: number;
 }

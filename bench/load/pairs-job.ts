@@ -4,7 +4,7 @@
  * were due, so that a system that falls behind cannot hide it.
  */
 import { Histogram } from "../measure/histogram.ts";
-import { within, type Dialect, type Talker } from "./dialect.ts";
+import { within, type Dialect, type Seat, type Talker } from "./dialect.ts";
 import { inBatches, type Integrity, type Job, type JobSpec } from "./job.ts";
 import { Tally } from "./tally.ts";
 
@@ -16,6 +16,8 @@ export interface PairsWindow {
   readonly acked: number;
   /** Of a `Histogram`, send to arrival on the other side. */
   readonly latencies: readonly number[];
+  /** The highest 99th percentile of what arrived within one second, in milliseconds. */
+  readonly worstSecondP99: number;
 }
 
 interface Lane {
@@ -39,6 +41,9 @@ export class PairsJob implements Job {
   #delivered = 0;
   #acked = 0;
   #latencies = new Histogram();
+  #second = new Histogram();
+  #secondEndsAt = 0;
+  #worstSecondP99 = 0;
 
   constructor(dialect: Dialect, spec: JobSpec) {
     this.#dialect = dialect;
@@ -65,6 +70,8 @@ export class PairsJob implements Job {
 
   async #prepare(): Promise<object> {
     const first = this.#spec.first ?? 0;
+    const seatOf = (i: number): Seat =>
+      this.#spec.seats?.[i] ?? { pair: first + i, homes: [first + i, first + i + 1] };
     await inBatches(this.#spec.size, setupsAtOnce, async (i) => {
       const tallies = [new Tally(), new Tally()] as const;
       const lanes: Lane[] = [];
@@ -73,7 +80,7 @@ export class PairsJob implements Job {
           this.#arrived(tallies[own === 0 ? 1 : 0], k, lanes[own === 0 ? 1 : 0]),
         acked: () => this.#answered(tallies[own], lanes[own]),
       });
-      const talkers = await this.#dialect.pair(first + i, [listener(0), listener(1)]);
+      const talkers = await this.#dialect.pair(seatOf(i), [listener(0), listener(1)]);
       lanes.push({ tally: tallies[0], talker: talkers[0] }, { tally: tallies[1], talker: talkers[1] });
       this.#lanes.push(...lanes);
     });
@@ -114,9 +121,20 @@ export class PairsJob implements Job {
     if (this.#open) {
       this.#delivered++;
       this.#latencies.add(tookMs);
+      this.#noteSecond(tookMs);
       if (tally.acked >= tally.heard) this.#completed++;
     }
     if (lane !== undefined && this.#spec.window > 0) this.#fill(lane);
+  }
+
+  #noteSecond(tookMs: number): void {
+    const now = performance.now();
+    if (now >= this.#secondEndsAt) {
+      this.#worstSecondP99 = Math.max(this.#worstSecondP99, this.#second.percentile(0.99));
+      this.#second = new Histogram();
+      this.#secondEndsAt = now + 1000;
+    }
+    this.#second.add(tookMs);
   }
 
   #answered(tally: Tally, lane: Lane | undefined): void {
@@ -133,6 +151,9 @@ export class PairsJob implements Job {
     this.#openedAt = performance.now();
     this.#completed = this.#delivered = this.#acked = 0;
     this.#latencies = new Histogram();
+    this.#second = new Histogram();
+    this.#secondEndsAt = this.#openedAt + 1000;
+    this.#worstSecondP99 = 0;
     return {};
   }
 
@@ -144,6 +165,7 @@ export class PairsJob implements Job {
       delivered: this.#delivered,
       acked: this.#acked,
       latencies: this.#latencies.counts,
+      worstSecondP99: Math.max(this.#worstSecondP99, this.#second.percentile(0.99)),
     };
   }
 

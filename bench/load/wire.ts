@@ -72,6 +72,8 @@ export class Wire {
 
   /** Why it ended; empty while it lives. */
   reason = "";
+  /** With which code; 1006 where there was no close frame. */
+  code = 1006;
   /** Frames that came together with the answer to the upgrade. */
   first = noBytes;
 
@@ -151,8 +153,8 @@ export class Wire {
 
   #frame(opcode: number, all: Buffer, start: number, end: number): void {
     if (opcode === opcodes.close) {
-      const code = end - start >= 2 ? all.readUInt16BE(start) : 1005;
-      this.#end(`closed by the server: ${code} ${all.toString("latin1", start + 2, end)}`);
+      this.code = end - start >= 2 ? all.readUInt16BE(start) : 1005;
+      this.#end(`closed by the server: ${this.code} ${all.toString("latin1", start + 2, end)}`);
     } else if (opcode === opcodes.ping) this.#write(opcodes.pong, all.toString("latin1", start, end));
     else if (opcode !== opcodes.pong) this.#listener.frame(all, start, end);
   }

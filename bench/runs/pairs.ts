@@ -1,4 +1,5 @@
 /** 1:1 conversations at full speed, and at a fixed rate. */
+import type { Seat } from "../load/dialect.ts";
 import type { PairsWindow } from "../load/pairs-job.ts";
 import { startGenerators } from "../load/generators.ts";
 import type { Integrity, JobSpec } from "../load/job.ts";
@@ -17,6 +18,8 @@ export interface Talk {
   /** Messages per second; 0: as fast as the window allows. */
   readonly rate: number;
   readonly seconds: number;
+  /** Where they sit; one generator holds them all then. */
+  readonly seats?: readonly Seat[];
 }
 
 const systems = [usher, socketIoStreams, socketIoPubSub, ceiling, ejabberd];
@@ -75,7 +78,7 @@ export async function talk(
   met = 0,
 ): Promise<Round> {
   const { options, say, onStop } = context;
-  const count = options.generators;
+  const count = load.seats === undefined ? options.generators : 1;
   const size = Math.ceil(load.pairs / count);
   const specs = Array.from({ length: count }, (_, generator): JobSpec => ({
     job: "pairs",
@@ -88,6 +91,7 @@ export async function talk(
     size,
     first: met + generator * size,
     window: load.window,
+    ...(load.seats === undefined ? {} : { seats: load.seats }),
   }));
   const generators = await startGenerators(specs);
   onStop(() => generators.stop());

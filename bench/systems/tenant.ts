@@ -5,6 +5,8 @@ export const benchTenant = {
   agents: 400,
   /** How many supervisors speak at once where all conversations get messages. */
   supervisors: 48,
+  /** Clients that wait for nobody begin at the channels from here on, whose agents stay away. */
+  crowdFrom: 100,
 } as const;
 
 /** The tenants file of the benches: no robot. */
