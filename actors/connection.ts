@@ -6,12 +6,13 @@
  * (StormBounded); outgoing bytes are bounded.
  */
 import { closeCodes } from "../protocol/codes.ts";
+import { SparseMap } from "../base/sparse-map.ts";
 import type { Cursor, RequestFrame, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { encodeAddress, sessionAddress, shardOf, type Address } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
-import { Commands } from "./commands.ts";
+import { Commands, type CommandsPort } from "./commands.ts";
 import { lostCode, type ConnectionEvent, type DetachCause } from "./connection-log.ts";
 import type { Parsed } from "./inbound.ts";
 import type { Described, Principal, SessionDescription } from "./messages.ts";
@@ -22,7 +23,7 @@ import { answerRequest } from "./requests.ts";
 import type { AskReply } from "./runtime/envelope.ts";
 import { errorFrame } from "./server-frames.ts";
 import type { Claims, Socket } from "./socket.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { Subscriptions, type SubscriptionsPort } from "./subscriptions.ts";
 import { Welcome } from "./welcome.ts";
 
 type Stage = "new" | "authenticating" | "attaching" | "live" | "closed";
@@ -35,17 +36,17 @@ const earlyMax = 1024;
 const typingMs = 1000;
 
 /** One connection. */
-export class Connection implements ClientPort {
+export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
   /** Its id on this node, never used twice. */
   readonly id: number;
   readonly parts: ConnectionParts;
   readonly subscriptions: Subscriptions;
   readonly #socket: Socket;
-  readonly #rate: RateLimit;
+  readonly rate: RateLimit;
   readonly #frames: RateLimit;
   readonly #reads: ReadMarks;
   readonly #commands: Commands;
-  readonly #typed = new Map<ConversationId, number>();
+  readonly #typed = new SparseMap<ConversationId, number>();
   #early: (() => void)[] = [];
   #stage: Stage = "new";
   #openedAt: number;
@@ -65,29 +66,15 @@ export class Connection implements ClientPort {
     const { perSecond, burst } = parts.rate;
     this.#openedAt = now;
     this.#heardAt = now;
-    this.#rate = new RateLimit(perSecond, burst, now);
+    this.rate = new RateLimit(perSecond, burst, now);
     this.#frames = new RateLimit(
       Math.max(framesPerSecond, 4 * perSecond),
       Math.max(framesBurst, 4 * burst),
       now,
     );
     this.#reads = new ReadMarks(parts);
-    this.#commands = new Commands({
-      parts,
-      rate: this.#rate,
-      frame: (frame) => this.frame(frame),
-      own: (conv, seq, epoch, prev) => this.subscriptions.get(conv)?.own(seq, epoch, prev),
-    });
-    this.subscriptions = new Subscriptions({
-      parts,
-      who: () => this.#who(),
-      open: () => this.open,
-      ready: () => this.#ready(),
-      deliver: (text) => this.#deliver(text),
-      ephemeral: (text) => this.#ephemeral(text),
-      frame: (frame) => this.frame(frame),
-      close: (code, reason) => this.close(code, reason),
-    });
+    this.#commands = new Commands(this);
+    this.subscriptions = new Subscriptions(this);
   }
 
   /** The first frame: the server speaks first. */
@@ -121,7 +108,7 @@ export class Connection implements ClientPort {
         return this.#request(parsed.frame);
       case "command":
       case "refused":
-        if (this.#stage === "live") return this.#commands.take(this.#who(), parsed);
+        if (this.#stage === "live") return this.#commands.take(this.who(), parsed);
         this.frame(errorFrame("UNAUTHORIZED"));
         return this.close(closeCodes.badFrame, "command before welcome");
     }
@@ -135,7 +122,7 @@ export class Connection implements ClientPort {
   #end(code: number, cause: DetachCause): void {
     if (!this.open) return;
     if (this.#stage === "live") {
-      this.#reads.flush(this.#who());
+      this.#reads.flush(this.who());
       const drained = this.#leaveAt < Infinity || code === closeCodes.drain;
       this.#tell({ event: "detach", code, cause: drained ? "drain" : cause });
     }
@@ -184,7 +171,7 @@ export class Connection implements ClientPort {
       return this.close(closeCodes.tokenExpired, "token expired");
     }
     if (now > this.#leaveAt) return this.close(closeCodes.drain, "node is draining");
-    if (this.#stage === "live") this.#reads.flush(this.#who());
+    if (this.#stage === "live") this.#reads.flush(this.who());
     if (pumps) this.subscriptions.sweep();
   }
 
@@ -205,7 +192,7 @@ export class Connection implements ClientPort {
 
   /** Something of the session that may be dropped. */
   push(frame: ServerFrame): void {
-    this.#whenLive(() => this.#ephemeral(JSON.stringify(frame)));
+    this.#whenLive(() => this.ephemeral(JSON.stringify(frame)));
   }
 
   /** Attaches again, after the session's shard has moved. False when it has to be tried again later. */
@@ -233,6 +220,11 @@ export class Connection implements ClientPort {
     this.#write(JSON.stringify(frame));
   }
 
+  /** An own `send` was acknowledged: where it follows the device's position, that is its delivery. */
+  own(conv: ConversationId, seq: number, epoch: number, prev: number): void {
+    this.subscriptions.get(conv)?.own(seq, epoch, prev);
+  }
+
   /** Notes the highest number that was read; written to the conversation by the next sweep. */
   noteRead(conv: ConversationId, seq: number): void {
     this.#reads.note(conv, seq);
@@ -252,7 +244,8 @@ export class Connection implements ClientPort {
     else if (this.open && this.#early.length < earlyMax) this.#early.push(run);
   }
 
-  #ready(): boolean {
+  /** Whether deliveries are taken now; if not, it is looked at again until they are. */
+  ready(): boolean {
     if (this.#stage !== "live") return false;
     if (this.#socket.buffered() <= limits.dropEphemeraBytes) return true;
     this.parts.onBlocked(this.id);
@@ -260,13 +253,14 @@ export class Connection implements ClientPort {
   }
 
   /** Pumps ask whether it is ready before. */
-  #deliver(text: string): boolean {
+  deliver(text: string): boolean {
     if (this.#stage !== "live") return false;
     this.#write(text);
     return true;
   }
 
-  #ephemeral(text: string): void {
+  /** Writes what may be dropped, and is when the client does not keep up. */
+  ephemeral(text: string): void {
     if (this.#socket.buffered() < limits.dropEphemeraBytes) this.#write(text);
   }
 
@@ -276,14 +270,15 @@ export class Connection implements ClientPort {
     if (this.#socket.buffered() > limits.closeSlowBytes) this.close(closeCodes.slowConsumer, "too slow");
   }
 
-  #who(): Principal {
+  /** Whose connection it is, once that is known. */
+  who(): Principal {
     const principal = this.#principal;
     if (principal === undefined) throw new Error("not authenticated");
     return principal;
   }
 
   #session(): Address {
-    const { tenant, role, user } = this.#who();
+    const { tenant, role, user } = this.who();
     return sessionAddress(tenant, role, user);
   }
 
@@ -302,12 +297,12 @@ export class Connection implements ClientPort {
       default:
         if (this.#stage !== "live")
           return this.frame(errorFrame("UNAUTHORIZED", "id" in frame ? frame.id : undefined));
-        if (this.#rate.take(this.parts.clock.now()) > 0) {
+        if (this.rate.take(this.parts.clock.now()) > 0) {
           if ("id" in frame) this.frame(errorFrame("RATE_LIMITED", frame.id));
           return;
         }
         if (frame.t === "reauth") return void this.#reauthenticate(frame.id, frame.token);
-        return void answerRequest(this, this.#who(), frame);
+        return void answerRequest(this, this.who(), frame);
     }
   }
 
@@ -353,7 +348,7 @@ export class Connection implements ClientPort {
   }
 
   #tell(what: ConnectionEvent["what"]): void {
-    this.parts.connectionLog?.note({ ...this.#who(), device: this.#device, what });
+    this.parts.connectionLog?.note({ ...this.who(), device: this.#device, what });
   }
 
   #unavailable(): void {
@@ -367,7 +362,7 @@ export class Connection implements ClientPort {
 
   /** Somebody else's token changes nothing, nor does one that ends sooner than another that came meanwhile. */
   async #reauthenticate(id: string | number, token: string): Promise<void> {
-    const old = this.#who();
+    const old = this.who();
     const claims = this.#accept(await this.parts.verify(token));
     const fresh = claims === undefined ? undefined : principalOf(claims);
     const same = old.tenant === fresh?.tenant && old.role === fresh.role && old.user === fresh.user;
@@ -379,7 +374,7 @@ export class Connection implements ClientPort {
   async #askAttach(): Promise<AskReply | undefined> {
     const { device, shard, session } = this.#attachment();
     const attach = { k: "attach", shard, session, device, attempt: this.#attempt } as const;
-    const reply = await this.parts.ask({ ...attach, conn: this.id, by: this.#who() }, limits.commandMs);
+    const reply = await this.parts.ask({ ...attach, conn: this.id, by: this.who() }, limits.commandMs);
     // An attach that waited for its owner can overtake the detach of a connection that closed meanwhile.
     if (!this.open && reply?.kind === "attached") this.#detach();
     return reply;

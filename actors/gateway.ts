@@ -40,8 +40,38 @@ export interface ConnectionInput {
 
 interface Bucket {
   readonly mailbox: Mailbox;
-  readonly inbox: { readonly connection: Connection; readonly text: string }[];
+  readonly inbox: { readonly member: Member; readonly text: string }[];
   members: number;
+}
+
+/** One connection and what the gateway knows of it. */
+class Member implements ConnectionInput {
+  readonly connection: Connection;
+  readonly socket: Socket;
+  readonly bucket: Bucket;
+  readonly #receive: (member: Member, text: string) => void;
+  /** Frames that wait to be handled. */
+  waiting = 0;
+
+  constructor(
+    connection: Connection,
+    socket: Socket,
+    bucket: Bucket,
+    receive: (member: Member, text: string) => void,
+  ) {
+    this.connection = connection;
+    this.socket = socket;
+    this.bucket = bucket;
+    this.#receive = receive;
+  }
+
+  receive(text: string): void {
+    this.#receive(this, text);
+  }
+
+  closed(code?: number): void {
+    this.connection.closed(code);
+  }
 }
 
 const bucketSize = 256;
@@ -58,18 +88,16 @@ const reattachRetryMs = 250;
 export class Gateway {
   readonly #parts: GatewayParts;
   readonly #connectionParts: ConnectionParts;
-  readonly #connections = new Map<number, Connection>();
-  readonly #sockets = new Map<number, Socket>();
+  readonly #members = new Map<number, Member>();
   readonly #byShard = new Map<number, Set<Connection>>();
-  readonly #waiting = new Map<number, number>();
   readonly #family: Family;
   readonly #buckets: Bucket[] = [];
-  readonly #bucketOf = new Map<number, Bucket>();
   readonly #reattach = new Set<Connection>();
   /** Those whose clients do not read fast enough: looked at until they do. */
   readonly #blocked = new Set<Connection>();
   readonly #cancels: Cancel[] = [];
   readonly #frames;
+  readonly #onFrame = (member: Member, text: string): void => this.#receive(member, text);
   #reattaching = 0;
   #ids = 0;
   #sweeps = 0;
@@ -87,7 +115,7 @@ export class Gateway {
     };
     this.#family = parts.system.family("connections");
     this.#frames = parts.metrics.counter("usher_frames_in_total", "Frames received from clients");
-    parts.metrics.gauge("usher_connections", "Open client connections", () => this.#connections.size);
+    parts.metrics.gauge("usher_connections", "Open client connections", () => this.#members.size);
     const { clock } = parts.connection;
     parts.routing.onRoutes((shards) => this.#onRoutes(shards));
     this.#sweptAt = clock.now();
@@ -105,7 +133,7 @@ export class Gateway {
 
   /** How many connections are open. */
   get size(): number {
-    return this.#connections.size;
+    return this.#members.size;
   }
 
   /** Takes a new socket. */
@@ -113,21 +141,17 @@ export class Gateway {
     const connection = new Connection(this.#connectionParts, ++this.#ids, socket);
     const bucket = this.#bucketWithRoom();
     bucket.members++;
-    this.#connections.set(connection.id, connection);
-    this.#sockets.set(connection.id, socket);
-    this.#bucketOf.set(connection.id, bucket);
+    const member = new Member(connection, socket, bucket, this.#onFrame);
+    this.#members.set(connection.id, member);
     if (this.#pausedAt !== undefined) socket.pause();
     connection.greet();
-    return {
-      receive: (text) => this.#receive(connection, bucket, text),
-      closed: (code) => connection.closed(code),
-    };
+    return member;
   }
 
   /** Delivers what another node has for a connection of this one. */
   take(envelope: NodeEnvelope): void {
     if (!("conn" in envelope)) return;
-    const connection = this.#connections.get(envelope.conn);
+    const connection = this.#members.get(envelope.conn)?.connection;
     if (connection === undefined) return;
     if (envelope.k === "push") connection.push(envelope.frame);
     else if (envelope.k === "replace") connection.replaced();
@@ -154,14 +178,14 @@ export class Gateway {
 
   /** Asks all clients to move, spread evenly over `overMs`; each is told its own delay. */
   sendAway(overMs: number): void {
-    for (const connection of this.#connections.values())
+    for (const { connection } of this.#members.values())
       connection.drain(this.#parts.random.float() * overMs);
   }
 
   /** Closes everything at once. */
   stop(): void {
     for (const cancel of this.#cancels) cancel();
-    for (const connection of this.#connections.values()) connection.close(closeCodes.drain, "node stops");
+    for (const { connection } of this.#members.values()) connection.close(closeCodes.drain, "node stops");
     this.#family.stop();
   }
 
@@ -175,23 +199,21 @@ export class Gateway {
     return bucket;
   }
 
-  #receive(connection: Connection, bucket: Bucket, text: string): void {
+  #receive(member: Member, text: string): void {
+    const { connection, bucket } = member;
     if (!connection.open) return;
     this.#frames.add();
-    const waiting = (this.#waiting.get(connection.id) ?? 0) + 1;
-    if (waiting > waitingFramesMax) return connection.close(closeCodes.rate, "too many frames at once");
-    this.#waiting.set(connection.id, waiting);
-    bucket.inbox.push({ connection, text });
+    if (++member.waiting > waitingFramesMax)
+      return connection.close(closeCodes.rate, "too many frames at once");
+    bucket.inbox.push({ member, text });
     bucket.mailbox.wake();
   }
 
   #run(bucket: Bucket): undefined {
     const batch = bucket.inbox.splice(0, framesPerWake);
-    for (const { connection, text } of batch) {
-      const waiting = this.#waiting.get(connection.id);
-      if (waiting === undefined) continue;
-      this.#waiting.set(connection.id, waiting - 1);
-      this.#handle(connection, text);
+    for (const { member, text } of batch) {
+      member.waiting--;
+      if (member.connection.open) this.#handle(member.connection, text);
     }
     if (bucket.inbox.length > 0) bucket.mailbox.wake();
     return undefined;
@@ -216,7 +238,7 @@ export class Gateway {
   }
 
   #block(conn: number): void {
-    const connection = this.#connections.get(conn);
+    const connection = this.#members.get(conn)?.connection;
     if (connection !== undefined) this.#blocked.add(connection);
   }
 
@@ -228,7 +250,7 @@ export class Gateway {
   }
 
   #attaching(conn: number): void {
-    const connection = this.#connections.get(conn);
+    const connection = this.#members.get(conn)?.connection;
     if (connection === undefined) return;
     const ofShard = this.#byShard.get(connection.sessionShard) ?? new Set<Connection>();
     ofShard.add(connection);
@@ -236,14 +258,11 @@ export class Gateway {
   }
 
   #forget(conn: number): void {
-    const connection = this.#connections.get(conn);
-    const bucket = this.#bucketOf.get(conn);
-    if (connection === undefined) return;
-    if (bucket !== undefined) bucket.members--;
-    this.#connections.delete(conn);
-    this.#sockets.delete(conn);
-    this.#waiting.delete(conn);
-    this.#bucketOf.delete(conn);
+    const member = this.#members.get(conn);
+    if (member === undefined) return;
+    const { connection, bucket } = member;
+    bucket.members--;
+    this.#members.delete(conn);
     this.#reattach.delete(connection);
     this.#blocked.delete(connection);
     const ofShard = this.#byShard.get(connection.sessionShard);
@@ -294,11 +313,11 @@ export class Gateway {
     this.#sweptAt = now;
     if (lateMs > sweepMs) this.#forgive(lateMs);
     const pumps = ++this.#sweeps % pumpSweepEvery === 0;
-    for (const connection of this.#connections.values()) connection.sweep(now, pumps);
+    for (const { connection } of this.#members.values()) connection.sweep(now, pumps);
   }
 
   #forgive(ms: number): void {
-    for (const connection of this.#connections.values()) connection.forgive(ms);
+    for (const { connection } of this.#members.values()) connection.forgive(ms);
   }
 
   /** Above 200 ms of loop delay, sockets are not read until it is well below. */
@@ -308,7 +327,7 @@ export class Gateway {
     if (pause === (this.#pausedAt !== undefined)) return;
     if (this.#pausedAt !== undefined) this.#forgive(clock.now() - this.#pausedAt);
     this.#pausedAt = pause ? clock.now() : undefined;
-    for (const socket of this.#sockets.values()) {
+    for (const { socket } of this.#members.values()) {
       if (pause) socket.pause();
       else socket.resume();
     }

@@ -1,3 +1,4 @@
+import { SparseMap } from "../base/sparse-map.ts";
 import { isStaff, type ConversationId } from "../protocol/ids.ts";
 import { conversationAddress, encodeAddress, shardOf } from "./address.ts";
 import type { ConnectionParts } from "./client-port.ts";
@@ -9,7 +10,7 @@ import type { Principal } from "./messages.ts";
  */
 export class ReadMarks {
   readonly #parts: ConnectionParts;
-  readonly #marks = new Map<ConversationId, number>();
+  readonly #marks = new SparseMap<ConversationId, number>();
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -23,7 +24,7 @@ export class ReadMarks {
   /** Tells the conversations. */
   flush(by: Principal): void {
     if (this.#marks.size === 0) return;
-    for (const [conv, seq] of this.#marks) void this.#tell(conv, seq, by);
+    for (const [conv, seq] of this.#marks.entries()) void this.#tell(conv, seq, by);
     this.#marks.clear();
   }
 

@@ -4,6 +4,7 @@
  * to the client (MonotonicDelivery); one that was replaced or ended says nothing more, whatever it still waits for; a
  * connection that is gone follows nothing.
  */
+import { SparseMap } from "../base/sparse-map.ts";
 import { closeCodes } from "../protocol/codes.ts";
 import type { Audience } from "../protocol/events.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
@@ -11,6 +12,7 @@ import { isStaff, visitorOf, type ConversationId } from "../protocol/ids.ts";
 import { sleep } from "../base/clock.ts";
 import { conversationAddress, encodeAddress, sessionId } from "./address.ts";
 import type { ConnectionParts } from "./client-port.ts";
+import type { Hub } from "./hub.ts";
 import type { Described, Principal, SessionDescription } from "./messages.ts";
 import { Subscription, type SubscriptionPort } from "./subscription.ts";
 
@@ -20,7 +22,7 @@ export interface SubscriptionsPort {
   /** Whose connection it is. */
   who(): Principal;
   /** Whether it is still there. */
-  open(): boolean;
+  readonly open: boolean;
   /** Whether deliveries are taken now. */
   ready(): boolean;
   /** Writes a delivery; false when no more is taken now. */
@@ -33,23 +35,40 @@ export interface SubscriptionsPort {
 const enterAgainMs = 1000;
 
 /** The subscriptions of one connection. */
-export class Subscriptions {
+export class Subscriptions implements SubscriptionPort {
   readonly #port: SubscriptionsPort;
-  readonly #byConv = new Map<string, Subscription>();
+  readonly #byConv = new SparseMap<string, Subscription>();
   /** Conversations that are left as soon as everything of them was delivered. */
-  readonly #leaving = new Set<string>();
-  readonly #forSubscription: SubscriptionPort;
+  readonly #leaving = new SparseMap<string, true>();
 
   constructor(port: SubscriptionsPort) {
     this.#port = port;
-    this.#forSubscription = {
-      hub: port.parts.hub,
-      ready: () => port.ready(),
-      deliver: (text) => port.deliver(text),
-      ephemeral: (text) => port.ephemeral(text),
-      frame: (frame) => port.frame(frame),
-      stuck: () => port.close(closeCodes.gap, "deliveries stay unconfirmed"),
-    };
+  }
+
+  // What a subscription does through its connection.
+
+  get hub(): Hub {
+    return this.#port.parts.hub;
+  }
+
+  ready(): boolean {
+    return this.#port.ready();
+  }
+
+  deliver(text: string): boolean {
+    return this.#port.deliver(text);
+  }
+
+  ephemeral(text: string): void {
+    this.#port.ephemeral(text);
+  }
+
+  frame(frame: ServerFrame): void {
+    this.#port.frame(frame);
+  }
+
+  stuck(): void {
+    this.#port.close(closeCodes.gap, "deliveries stay unconfirmed");
   }
 
   /** How many conversations are followed. */
@@ -65,11 +84,11 @@ export class Subscriptions {
   /** Begins to follow, in the place of an earlier subscription; undefined when the connection is gone. */
   begin(conv: ConversationId): Subscription | undefined {
     this.end(conv);
-    if (!this.#port.open()) return undefined;
+    if (!this.#port.open) return undefined;
     const { tenant, role, user } = this.#port.who();
     const log = encodeAddress(conversationAddress(tenant, conv));
     const reader: Audience = isStaff(role) ? "staff" : "all";
-    const subscription = new Subscription(this.#forSubscription, conv, log, sessionId(role, user), reader);
+    const subscription = new Subscription(this, conv, log, sessionId(role, user), reader);
     this.#byConv.set(conv, subscription);
     return subscription;
   }
@@ -110,7 +129,7 @@ export class Subscriptions {
     const subscription = this.#byConv.get(conv);
     if (subscription === undefined) return;
     if (visitorOf(subscription.conv) !== undefined) {
-      this.#leaving.add(conv);
+      this.#leaving.set(conv, true);
       await subscription.finish(this.#port.parts.clock);
       if (!this.#leaving.delete(conv) || !this.isCurrent(subscription)) return;
     }

@@ -61,7 +61,7 @@ function attach(parts: WebSocketParts, webSocket: WebSocket, cork: () => void): 
   webSocket.on("error", (error: Error & { code?: string }) => {
     parts.log.debug("socket error", { code: error.code });
   });
-  const socket = adapt(webSocket, cork);
+  const socket = new ClientWebSocket(webSocket, cork);
   if (webSocket.protocol !== limits.subprotocol) {
     return socket.close(closeCodes.version, `speak ${limits.subprotocol}`);
   }
@@ -95,25 +95,43 @@ function corkPerTurn(): (duplex: Duplex) => void {
   };
 }
 
-function adapt(webSocket: WebSocket, cork: () => void): Socket {
-  return {
-    send: (text) => {
-      if (webSocket.readyState !== webSocket.OPEN) return;
-      cork();
-      webSocket.send(text);
-    },
-    close: (code, reason) => {
-      webSocket.close(code, reason);
-      // A socket that is not read does not see the other end's close frame.
-      webSocket.resume();
-      const timer = setTimeout(() => webSocket.terminate(), closeWaitMs);
-      timer.unref();
-      webSocket.once("close", () => clearTimeout(timer));
-    },
-    buffered: () => webSocket.bufferedAmount,
-    pause: () => webSocket.pause(),
-    resume: () => webSocket.resume(),
-  };
+/** One WebSocket as the gateway sees it. */
+class ClientWebSocket implements Socket {
+  readonly #webSocket: WebSocket;
+  readonly #cork: () => void;
+
+  constructor(webSocket: WebSocket, cork: () => void) {
+    this.#webSocket = webSocket;
+    this.#cork = cork;
+  }
+
+  send(text: string): void {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    this.#cork();
+    this.#webSocket.send(text);
+  }
+
+  close(code: number, reason: string): void {
+    const webSocket = this.#webSocket;
+    webSocket.close(code, reason);
+    // A socket that is not read does not see the other end's close frame.
+    webSocket.resume();
+    const timer = setTimeout(() => webSocket.terminate(), closeWaitMs);
+    timer.unref();
+    webSocket.once("close", () => clearTimeout(timer));
+  }
+
+  buffered(): number {
+    return this.#webSocket.bufferedAmount;
+  }
+
+  pause(): void {
+    this.#webSocket.pause();
+  }
+
+  resume(): void {
+    this.#webSocket.resume();
+  }
 }
 
 function sizeOf(data: RawData): number {

@@ -1,3 +1,5 @@
+import { SparseMap } from "../../base/sparse-map.ts";
+
 interface Entry<Value> {
   readonly value: Value;
   readonly number: number;
@@ -8,7 +10,7 @@ interface Entry<Value> {
  * oldest of that goes when there is too much; what no commit holds yet stays.
  */
 export class Cache<Value> {
-  readonly #entries = new Map<string, Entry<Value>>();
+  readonly #entries = new SparseMap<string, Entry<Value>>();
   readonly #max: number;
 
   constructor(max: number) {
@@ -32,7 +34,7 @@ export class Cache<Value> {
   /** Gets down to half of the bound once it is passed, as far as commits up to `committed` allow. */
   trim(committed: number): void {
     if (this.#entries.size <= this.#max) return;
-    for (const [key, { number }] of this.#entries) {
+    for (const [key, { number }] of this.#entries.entries()) {
       if (this.#entries.size <= this.#max / 2) return;
       if (number <= committed) this.#entries.delete(key);
     }

@@ -13,6 +13,7 @@ import { encodeAddress, type Address } from "../address.ts";
 import type { Behavior, CommandAnswer, Context, Effect, Need } from "../behavior.ts";
 import { decodeRow, encodeRow, judge, remember, type ProducerRow } from "../producers.ts";
 import { Cache } from "./cache.ts";
+import { EntityContext } from "./entity-context.ts";
 import type { Mailbox } from "./nact.ts";
 import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
 
@@ -52,20 +53,7 @@ export class Entity<State> implements HostedEntity {
     this.#behavior = behavior;
     this.#host = host;
     this.#touched = host.now();
-    this.#context = {
-      self: address,
-      epoch: host.epoch,
-      get ts() {
-        return host.wall();
-      },
-      newId: () => host.newId(),
-      directory: host.directory,
-      get devices() {
-        return host.devicesOf(address);
-      },
-      kept: (key) => this.#kept.get(key),
-      isMember: (member) => this.#members.get(member) ?? false,
-    };
+    this.#context = new EntityContext(address, host, this.#kept, this.#members);
     void this.#load(after);
   }
 

@@ -40,7 +40,7 @@ export function nactSystem(): ActorSystem {
     family(familyName) {
       const parent = spawnStateless(system, () => {}, familyName);
       return {
-        spawn: (childName, initial, run) => spawnMailbox(parent, childName, initial, run),
+        spawn: (childName, initial, run) => new NactMailbox(parent, childName, initial, run),
         stop: () => stop(parent),
       };
     },
@@ -50,33 +50,35 @@ export function nactSystem(): ActorSystem {
 
 const wakeUp = { wake: true } as const;
 
-function spawnMailbox<State>(
-  parent: Ref<never>,
-  name: string,
-  initial: State,
-  run: (state: State) => State,
-): Mailbox {
-  let stopped = false;
-  let woken = false;
-  const actor = spawn(
-    parent,
-    (state: State, _message: typeof wakeUp) => {
-      woken = false;
-      return stopped ? state : run(state);
-    },
-    name,
-    { initialState: initial, onCrash: (_message, _error, context) => context.resume },
-  );
-  return {
-    wake() {
-      if (woken || stopped) return;
-      woken = true;
-      dispatch(actor, wakeUp);
-    },
-    stop() {
-      if (stopped) return;
-      stopped = true;
-      stop(actor);
-    },
-  };
+/** One nact actor that is woken instead of being sent messages. */
+class NactMailbox<State> implements Mailbox {
+  readonly #actor: Ref<typeof wakeUp>;
+  readonly #run: (state: State) => State;
+  #woken = false;
+  #stopped = false;
+
+  constructor(parent: Ref<never>, name: string, initialState: State, run: (state: State) => State) {
+    this.#run = run;
+    this.#actor = spawn(parent, (state: State) => this.#turn(state), name, {
+      initialState,
+      onCrash: (_message, _error, context) => context.resume,
+    });
+  }
+
+  wake(): void {
+    if (this.#woken || this.#stopped) return;
+    this.#woken = true;
+    dispatch(this.#actor, wakeUp);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    stop(this.#actor);
+  }
+
+  #turn(state: State): State {
+    this.#woken = false;
+    return this.#stopped ? state : this.#run(state);
+  }
 }
