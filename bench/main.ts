@@ -2,6 +2,7 @@
 import { OptionError, readOptions, type Options } from "./options.ts";
 import { reportOf, tableOf } from "./report.ts";
 import { alternate, type Stops } from "./runs/alternate.ts";
+import { actors } from "./runs/actors.ts";
 import type { Bench } from "./runs/bench.ts";
 import { connections } from "./runs/connections.ts";
 import { failover } from "./runs/failover.ts";
@@ -22,6 +23,7 @@ const benches: readonly Bench[] = [
   failover,
   connections,
   scaling,
+  actors,
   smoke,
 ];
 

@@ -25,7 +25,7 @@ export interface System {
 }
 
 /** The names under which results stand. */
-export type SystemName = "usher" | "socketio-streams" | "socketio-pubsub" | "ceiling" | "ejabberd";
+export type SystemName = "usher" | "socketio-streams" | "socketio-pubsub" | "ceiling" | "ejabberd" | "nact";
 
 /** Collects what was started, and ends it in the reverse order; also when a later start fails. */
 export async function startTogether(
