@@ -19,14 +19,14 @@ export function nactSubject(): Subject {
     if (family === undefined) throw new Error("there is no parent");
     const made = spawn(
       family,
-      (count: number, message: Message) => {
+      (count: number, message: Message): number => {
         if ("add" in message) return count + 1;
         dispatch(message.sender, count);
         return count;
       },
       `a${i}`,
       { initialState: 0 },
-    ) as Ref<Message>;
+    );
     actors[i] = made;
     return made;
   };

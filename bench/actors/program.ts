@@ -112,7 +112,7 @@ async function heapBytes(): Promise<number> {
   if (gc === undefined) throw new Error("start with --expose-gc");
   for (let i = 0; i < 3; i++) {
     await pause(settleMs);
-    await gc();
+    gc();
   }
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
