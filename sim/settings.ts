@@ -58,6 +58,12 @@ export interface Settings {
   readonly costs: boolean;
   /** Whether clients prefer their session's owner. */
   readonly direct: boolean;
+  /** How long each of the scenario's faults lasts, in seconds; 0: as long as the scenario has it. */
+  readonly faultSeconds: number;
+  /** Seconds from one node to the next where they go one after the other; 0: as the chaos has room for all. */
+  readonly everySeconds: number;
+  /** What a replica of the store lacks when it takes over, in milliseconds. */
+  readonly lagMs: number;
   /** Nodes that die in a scenario whose nodes die. */
   readonly kill: number;
   /** The zone that dies instead of them; 0 for none. */
@@ -103,6 +109,9 @@ export const usualSettings: Omit<Settings, "scenario" | "seed" | "faults"> = {
   admit: 200,
   costs: true,
   direct: false,
+  faultSeconds: 0,
+  everySeconds: 0,
+  lagMs: 0,
   kill: 1,
   zone: 0,
   gateway: false,

@@ -13,7 +13,7 @@ export interface Scenario {
 }
 
 /**
- * The settings of one run of a scenario.
+ * The settings of one run of a scenario: of its faults those that the chaos is long enough for, as long as is asked for.
  * @throws Error for settings that contradict each other
  */
 export function settingsOf(scenario: Scenario, given: Partial<Settings>, seed: number): Settings {
@@ -21,5 +21,10 @@ export function settingsOf(scenario: Scenario, given: Partial<Settings>, seed: n
   if (base.zone > base.zones) throw new Error(`there is no zone ${base.zone} of ${base.zones}`);
   if (base.members > 0 && base.members < base.users)
     throw new Error(`${base.users} users cannot be online of ${base.members} members`);
-  return { ...base, faults: scenario.faults(base) };
+  const { faultSeconds, seconds } = base;
+  const faults = scenario
+    .faults(base)
+    .filter(({ at }) => at < seconds * 1000)
+    .map((fault) => (faultSeconds > 0 && fault.for > 0 ? { ...fault, for: faultSeconds * 1000 } : fault));
+  return { ...base, faults };
 }

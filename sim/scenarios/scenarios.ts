@@ -34,6 +34,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "partition",
     about: "a node is cut off from the bus, then from the store, then hears one peer no more",
+    flags: "--for 12, 10, 10 (s, each)",
     settings: { seconds: 60 },
     faults: () => [
       { at: 5000, kind: "partition", target: "n1|bus", for: 12_000 },
@@ -44,6 +45,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "zombie",
     about: "nodes stand still for longer than their lease and go on as if nothing had been",
+    flags: "--for 6, 12, 30 (s, each)",
     settings: { seconds: 60 },
     faults: () => [
       { at: 5000, kind: "pause", target: "n1", for: 6000 },
@@ -54,19 +56,24 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "store-failover",
     about: "the store is away, then a replica takes over that lacks the last writes, twice",
+    flags: "--for 4, 1.5, 3 (s, each), --lag 300, 1000 (ms that the replica lacks)",
     settings: { seconds: 60 },
-    faults: () => [
+    faults: ({ lagMs }) => [
       { at: 5000, kind: "store-down", target: "store", for: 4000 },
-      { at: 20_000, kind: "store-failover", target: "store", for: 1500, value: 300 },
-      { at: 40_000, kind: "store-failover", target: "store", for: 3000, value: 1000 },
+      { at: 20_000, kind: "store-failover", target: "store", for: 1500, value: lagMs || 300 },
+      { at: 40_000, kind: "store-failover", target: "store", for: 3000, value: lagMs || 1000 },
     ],
   },
   {
     name: "rolling-deploy",
     about: "one node after the other is stopped as by SIGTERM and started again",
+    flags:
+      "--nodes, --every 25 (s; less if the --seconds have no room for all), --for 2 (s, from stop to start)",
     settings: { seconds: 90 },
-    faults: ({ nodes }) =>
-      many(nodes, (i) => ({ at: 5000 + i * 25_000, kind: "leave", target: `n${i + 1}`, for: 2000 })),
+    faults: ({ nodes, seconds, everySeconds }) => {
+      const everyMs = 1000 * (everySeconds || Math.min(25, (seconds - 10) / nodes));
+      return many(nodes, (i) => ({ at: 5000 + i * everyMs, kind: "leave", target: `n${i + 1}`, for: 2000 }));
+    },
   },
   {
     name: "agent-shift-change",
@@ -99,7 +106,8 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "million-group",
     about: "a group of a million of whom some are online; its founder and a few talk, a node dies meanwhile",
-    flags: "--members 1000000, --users 600 (of them online), --talking 0.005, --think 1000, --kill 1",
+    flags:
+      "--members 1000000, --users 600 (of them online), --talking 0.005, --think 1000, --kill 1, --for 5 (s)",
     settings: { members: 1_000_000, users: 600, agents: 0, talking: 0.005, thinkMs: 1000, seconds: 40 },
     faults: ({ kill }) => many(kill, (i) => ({ at: 15_000, kind: "crash", target: `n${i + 1}`, for: 5000 })),
   },

@@ -46,6 +46,23 @@ describe("scenarios", () => {
     expect(away.recoveredMs.p50).toBeGreaterThan(4000);
   });
 
+  it("takes the length of faults, the replica's lag and the time between nodes as parameters", () => {
+    const faults = (name: string, given: Partial<Settings>) => {
+      const scenario = scenarios.find((one) => one.name === name);
+      return scenario === undefined ? [] : settingsOf(scenario, given, 1).faults;
+    };
+    expect(faults("zombie", {}).map((fault) => fault.for)).toEqual([6000, 12_000, 30_000]);
+    expect(faults("zombie", { faultSeconds: 8 }).map((fault) => fault.for)).toEqual([8000, 8000, 8000]);
+    expect(faults("zombie", { seconds: 30 })).toHaveLength(2);
+    expect(faults("store-failover", { lagMs: 50 }).map(({ value }) => value)).toEqual([undefined, 50, 50]);
+    expect(faults("rolling-deploy", {}).map(({ at }) => at)).toEqual([5000, 30_000, 55_000]);
+    expect(faults("rolling-deploy", { nodes: 5 }).map(({ at }) => at)).toEqual([
+      5000, 21_000, 37_000, 53_000, 69_000,
+    ]);
+    expect(faults("rolling-deploy", { everySeconds: 7 }).map(({ at }) => at)).toEqual([5000, 12_000, 19_000]);
+    expect(faults("reconnect-storm", { faultSeconds: 8 }).map((fault) => fault.for)).toEqual([0]);
+  });
+
   it("refuses a zone that there is not", async () => {
     await expect(run("reconnect-storm", { zones: 2, zone: 3 })).rejects.toThrow("no zone 3");
   });
