@@ -5,21 +5,15 @@ import { faultText } from "./faults.ts";
 import { faultsGiven, numberOf, settingsGiven, type Values } from "./options.ts";
 import { plants } from "./plants/plants.ts";
 import { simulate, type RunObserver } from "./run.ts";
-import { Progress, type ProgressOutput } from "./report/progress.ts";
+import { Progress } from "./report/progress.ts";
 import { runReport } from "./report/run-report.ts";
 import { Sampler } from "./report/sampler.ts";
 import type { Settings } from "./settings.ts";
 import { shrink } from "./shrink.ts";
 import { summaryText, type Summary } from "./summary.ts";
 import { swarmSettings } from "./swarm.ts";
+import { commandOf, type Terminal } from "./terminal.ts";
 import { TraceReader, traceWriter } from "./trace.ts";
-
-/** The program's surroundings. */
-export interface Terminal extends ProgressOutput {
-  /** What the command line says. */
-  readonly args: readonly string[];
-  out(text: string): void;
-}
 
 /** Runs once and prints what it came to. */
 export async function runOne(terminal: Terminal, settings: Settings, values: Values): Promise<number> {
@@ -159,12 +153,6 @@ function observerOf(terminal: Terminal, { verbose, log }: Values): RunObserver {
     ...(verbose === true ? { event: say } : {}),
     ...(log === undefined ? {} : { log: (owner, now) => lineLog(say, now, owner.name, log) }),
   };
-}
-
-/** What repeats a run, to be pasted into a shell. */
-function commandOf(args: readonly string[]): string {
-  const quoted = args.map((arg) => (/^[\w./,:=-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`));
-  return `npm run -s sim -- ${quoted.join(" ")}`;
 }
 
 type Say = (atMs: number, text: string) => void;

@@ -1,10 +1,12 @@
 /** The simulator's command line. Exit status 1: a guarantee was violated; 2: it was not understood. */
 import { messageOf } from "../base/errors.ts";
-import { runOne, runPlanted, runReplay, runShrink, runSwarm, type Terminal } from "./commands.ts";
+import { runOne, runPlanted, runReplay, runShrink, runSwarm } from "./commands.ts";
+import { runCompare } from "./compare/command.ts";
 import { runImport, runStorm } from "./import/commands.ts";
 import { numberOf, parseOptions, settingsGiven, usage } from "./options.ts";
 import { settingsOf } from "./scenarios/scenario.ts";
 import { scenarios } from "./scenarios/scenarios.ts";
+import type { Terminal } from "./terminal.ts";
 
 const realNow = performance.now.bind(performance);
 
@@ -26,6 +28,7 @@ async function main(): Promise<number> {
   if (name === "swarm") return runSwarm(terminal, values);
   if (name === "shrink") return runShrink(terminal, values);
   if (name === "planted") return runPlanted(terminal, values);
+  if (name === "compare-routing") return runCompare(terminal, values);
   if (name === "replay") return runReplay(terminal, argument ?? "", values);
   if (name === "import") return runImport(terminal, positionals.slice(1), values);
   if (name === "storm") return runStorm(terminal, argument ?? "", values);

@@ -75,6 +75,8 @@ export function usage(): string {
     "npm run -s sim -- import LOG... [--from TIME --until TIME --out FILE]",
     "                  makes a storm of the connection logs of nodes (USHER_CONNECTION_LOG); without --out it is replayed",
     "npm run -s sim -- storm FILE            replays what import wrote; takes the options of a scenario, too",
+    "npm run -s sim -- compare-routing [--users N --nodes N --kill N --seed N --html FILE --json]",
+    "                  the sources' routing designs and ours under one and the same storm",
     "npm run -s sim -- planted [--seeds N]   which checker finds which planted bug, and how soon; --plant NAME elsewhere",
     "",
     ...scenarios.flatMap(({ name, about, flags }) => [

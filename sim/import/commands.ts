@@ -1,7 +1,8 @@
 /** `import` and `storm` of the command line: connection logs become a storm, a storm is replayed. */
-import { runOne, type Terminal } from "../commands.ts";
+import { runOne } from "../commands.ts";
 import { faultText } from "../faults.ts";
 import { numberOf, settingsGiven, type Values } from "../options.ts";
+import type { Terminal } from "../terminal.ts";
 import { readLogs } from "./read-logs.ts";
 import { stormSettings } from "./settings.ts";
 import { readStorm, stormOf, writeStorm, type Storm } from "./storm.ts";
