@@ -11,6 +11,9 @@ import type { World } from "./world/world.ts";
 
 type Undo = () => void;
 
+/** What a process said in this last time before its machine was suspended is still inside it. */
+const heldMs = 100;
+
 /** All nodes. */
 export class Cluster {
   readonly nodes: readonly SimulatedNode[];
@@ -101,6 +104,8 @@ export class Cluster {
       case "pause":
         for (const node of this.#targets(fault.target)) node.process?.pause();
         return () => this.#targets(fault.target).forEach((node) => node.process?.resume());
+      case "suspend":
+        return this.#suspend(fault);
       case "partition":
         return this.#lay(fault.target, { blocked: true });
       case "delay":
@@ -164,6 +169,22 @@ export class Cluster {
         route.owner.incarnation === placement.self.incarnation
       );
     });
+  }
+
+  /** Stands still as a virtual machine does: what left the process last leaves the machine when it goes on. */
+  #suspend({ target, for: lasts }: Fault): Undo {
+    const { sky, scheduler } = this.#world;
+    const nodes = this.#targets(target);
+    const undos = nodes.map(({ name }) => sky.add({ from: name, to: "*", delayMs: lasts }));
+    let over = false;
+    scheduler.schedule(scheduler.now + Math.min(heldMs, lasts / 2), undefined, () => {
+      for (const undo of undos) undo();
+      if (!over) for (const { process } of nodes) process?.pause();
+    });
+    return () => {
+      over = true;
+      for (const { process } of nodes) process?.resume();
+    };
   }
 
   #targets(target: string): SimulatedNode[] {

@@ -5,6 +5,7 @@ export const faultKinds = [
   "crash",
   "power-loss",
   "pause",
+  "suspend",
   "leave",
   "partition",
   "delay",

@@ -10,10 +10,13 @@ import { sleep } from "../base/clock.ts";
 import { frameParser } from "../edge/frame-parser.ts";
 import { checkAssignments } from "./checkers/assignments.ts";
 import { checkDeliveries } from "./checkers/deliveries.ts";
+import { unserved } from "./checkers/entitled.ts";
 import type { Checker, Evidence } from "./checkers/evidence.ts";
 import { checkFences } from "./checkers/fences.ts";
 import { checkLogs } from "./checkers/logs.ts";
 import { checkSends } from "./checkers/sends.ts";
+import { StormWatch } from "./checkers/storms.ts";
+import { TimerBook } from "./checkers/timers.ts";
 import { Cluster } from "./cluster.ts";
 import { faultText } from "./faults.ts";
 import { History } from "./history.ts";
@@ -45,6 +48,7 @@ export interface RunObserver {
 const checkers: readonly Checker[] = [checkLogs, checkSends, checkDeliveries, checkFences, checkAssignments];
 const bootMs = 60_000;
 const lookMs = 250;
+const stormLookMs = 1000;
 const tokenMs = 24 * 3600_000;
 
 /** Runs it to the end. The same settings have the same hash. */
@@ -91,6 +95,8 @@ class Run {
   readonly #crowd: Crowd;
   readonly #cluster: Cluster;
   readonly #reader: LogReader;
+  readonly #timers: TimerBook;
+  readonly #storms: StormWatch;
 
   constructor(settings: Settings, world: World, history: History, observer: RunObserver) {
     this.#settings = settings;
@@ -101,6 +107,8 @@ class Run {
     if (planted.server !== undefined) world.store.furnish(planted.server);
     this.#crowd = new Crowd(world, settings, history, planted.device);
     this.#reader = new LogReader(world);
+    this.#timers = new TimerBook(history);
+    this.#storms = new StormWatch(history, () => world.scheduler.now);
     const capacity = settings.capacity + (planted.capacity ?? 0);
     const nodes = {
       directory: directoryOf([simulatedTenant({ ...settings, capacity })]),
@@ -111,6 +119,7 @@ class Run {
       admitPerSecond: settings.admit,
       direct: settings.direct,
       zoneOf: (node: string) => `z${1 + ((Number(node.slice(1)) - 1) % settings.zones)}`,
+      connections: this.#storms,
       ...(planted.node === undefined ? {} : { portsThrough: planted.node }),
     };
     this.#cluster = new Cluster(world, nodes, settings.nodes, (share, chance) =>
@@ -134,6 +143,7 @@ class Run {
     });
     this.#phase("boot");
     this.#cluster.start();
+    this.#lookAtStorms();
     if (!(await this.#until(() => this.#cluster.calm(), bootMs)))
       this.#history.violate("Converges", `the cluster was not ready ${bootMs} ms after its start`);
     this.#phase("arrive");
@@ -164,6 +174,7 @@ class Run {
       capacity: this.#settings.capacity,
     };
     for (const check of checkers) check(evidence);
+    this.#timers.take(evidence.accepted);
     const summary = this.summary(convergedMs);
     this.#crowd.leave();
     for (const node of this.#cluster.nodes) node.crash();
@@ -186,7 +197,7 @@ class Run {
     const end = scheduler.now + withinMs;
     for (let calm = 0; calm < 2;) {
       await this.#reader.refresh(false);
-      const behind = this.#cluster.calm() ? this.#crowd.behind(this.#reader.logs, 1) : ["placement"];
+      const behind = this.#cluster.calm() ? this.#behind(1) : [["Converges", "placement"]];
       calm = behind.length === 0 ? calm + 1 : 0;
       if (calm === 0 && scheduler.now >= end) return this.#blame();
       await scheduler.sleep(lookMs);
@@ -196,10 +207,29 @@ class Run {
 
   async #blame(): Promise<false> {
     await this.#reader.refresh(true);
-    const behind = this.#crowd.behind(this.#reader.logs, 20);
-    if (!this.#cluster.calm()) behind.unshift(`placement: ${this.#cluster.trouble()}`);
-    for (const text of behind) this.#history.violate("Converges", text);
+    if (!this.#cluster.calm()) this.#history.violate("Converges", `placement: ${this.#cluster.trouble()}`);
+    for (const [guarantee, text] of this.#behind(20)) this.#history.violate(guarantee, text);
     return false;
+  }
+
+  /** What is not as it will be in the end, and which guarantee it would violate to stay so. */
+  #behind(most: number): (readonly [guarantee: string, text: string])[] {
+    const { logs } = this.#reader;
+    const behind = this.#crowd.behind(logs, most);
+    if (behind.length > 0) return behind.map((text) => ["Converges", text] as const);
+    this.#timers.take(this.#world.store.accepted);
+    return [
+      ...unserved(this.#crowd.devices, logs).map((text) => ["NoLostAck", text] as const),
+      ...this.#timers.overdue(this.#world.scheduler.now).map((text) => ["TimerOnce", text] as const),
+    ].slice(0, most);
+  }
+
+  #lookAtStorms(): void {
+    const { scheduler } = this.#world;
+    this.#storms.look(
+      this.#cluster.nodes.map(({ name, node }) => ({ name, asks: node?.runtime.counters().asks ?? 0 })),
+    );
+    scheduler.schedule(scheduler.now + stormLookMs, undefined, () => this.#lookAtStorms());
   }
 
   /** What it came to so far. */

@@ -16,7 +16,14 @@ const mostClasses = 12;
 const shortestMs = 200;
 const meanMs = 6000;
 const scale = 1000;
-const endings: ReadonlySet<FaultKind> = new Set(["crash", "power-loss", "leave", "pause", "partition"]);
+const endings: ReadonlySet<FaultKind> = new Set([
+  "crash",
+  "power-loss",
+  "leave",
+  "pause",
+  "suspend",
+  "partition",
+]);
 
 /** The settings of one seed. */
 export function swarmSettings(seed: number, given: Partial<Settings>): Settings {
@@ -43,6 +50,9 @@ const worldArbitrary: fc.Arbitrary<Partial<Settings>> = fc.record({
   thinkMs: fc.integer({ min: 600, max: 3599 }),
   costs: fc.boolean(),
   direct: fc.nat({ max: 9 }).map((lot) => lot < 3),
+  closes: fc.constantFrom(usualSettings.closes, 0.15, 0.4),
+  background: fc.constantFrom(usualSettings.background, 0.5),
+  mobile: fc.constantFrom(usualSettings.mobile, 0.6),
   idleMs: fc.oneof(fc.constant(usualSettings.idleMs), fc.integer({ min: 6000, max: 20_000 })),
   graceMs: fc.oneof(fc.constant(usualSettings.graceMs), fc.integer({ min: 2000, max: 10_000 })),
 });
@@ -75,7 +85,7 @@ export function scheduleArbitrary({
     kind: fc.constantFrom(...faultKinds),
     node: fc.oneof(node, fc.constant("focus" as const)),
     other: fc.oneof(
-      { weight: 1, arbitrary: node },
+      { weight: 2, arbitrary: node },
       { weight: 3, arbitrary: fc.constantFrom("bus" as const, "store" as const, "clients" as const) },
     ),
     direction: fc.constantFrom("|", "|", ">", "<"),
@@ -115,10 +125,11 @@ function faultOf(
     case "crash":
     case "power-loss":
     case "pause":
+    case "suspend":
     case "leave":
       return { at, kind, target, for: span };
     case "partition":
-      return { at, kind, target: way, for: span };
+      return { at, kind, target: way, for: span * (extreme ? 3 : 1) };
     case "delay":
       return { at, kind, target: way, for: span, value: between(5, 3000) * (extreme ? 5 : 1) };
     case "loss":

@@ -32,7 +32,7 @@ function checkOne(
   for (const { seq, prev, epoch, text } of list) {
     if (last !== undefined && seq <= last)
       history.violate("MonotonicDelivery", `${device} saw ${seq} after ${last} in ${conv}`);
-    else if (last !== undefined && prev !== last)
+    else if (last !== undefined && (prev !== last || skips(log, last, seq, audience)))
       history.violate("NoSkip", `${device} saw ${seq} (prev ${prev}) after ${last} in ${conv}`);
     last = seq;
     const stands = log[seq - 1];
@@ -43,4 +43,18 @@ function checkOne(
     else if (!visibleTo(stands, audience))
       history.violate("NoPhantom", `${device} saw ${seq} in ${conv}, which is not for it`);
   }
+}
+
+/** Whether something that is for it stands between two numbers. The ranges of one device do not overlap. */
+function skips(
+  log: readonly LogEvent[],
+  last: number,
+  seq: number,
+  audience: DeviceHistory["audience"],
+): boolean {
+  for (let between = last; between < seq - 1; between++) {
+    const event = log[between];
+    if (event !== undefined && visibleTo(event, audience)) return true;
+  }
+  return false;
 }

@@ -4,7 +4,8 @@
  */
 import type { Directory } from "../../actors/directory.ts";
 import type { Parsed } from "../../actors/inbound.ts";
-import type { VerifyToken } from "../../actors/socket.ts";
+import type { ConnectionInput } from "../../actors/gateway.ts";
+import type { Socket, VerifyToken } from "../../actors/socket.ts";
 import type { Log } from "../../base/log.ts";
 import { silentMetrics } from "../../base/metrics.ts";
 import { fixedAdmission } from "../../edge/admission.ts";
@@ -28,6 +29,10 @@ export interface NodeSettings {
   /** The zone that a node stands in; none by default. */
   readonly zoneOf?: (node: string) => string;
   readonly timings?: Partial<PlacementTimings>;
+  /** Stands between a node and each connection that it takes. */
+  readonly connections?: {
+    watch(process: Process, socket: Socket, open: (socket: Socket) => ConnectionInput): ConnectionInput;
+  };
   /** Stands between each run of a node and its ports. */
   readonly portsThrough?: (ports: NodePorts) => NodePorts;
 }
@@ -109,7 +114,8 @@ export class SimulatedNode {
         sockets.setDoor(name, {
           process,
           accepting: () => node.accepting(),
-          open: (socket) => node.open(socket),
+          open: (socket) =>
+            this.#settings.connections?.watch(process, socket, (own) => node.open(own)) ?? node.open(socket),
         });
       });
     });
