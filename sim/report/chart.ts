@@ -91,22 +91,23 @@ export function timeAxis(time: Scale, y: number): string {
     .join("");
 }
 
-/** Bands behind a drawing area, each with its letter above. */
+/** Bands behind a drawing area, each with its letter above; where they overlap the shade stays the same. */
 export function bandsSvg(bands: readonly Band[], time: Scale, top: number, height: number): string {
   let free = plot.left;
-  return bands
-    .map(({ from, to, letter, label }) => {
-      const [x, end] = [across(time, from), across(time, to)];
-      const shape =
-        end - x < 1
-          ? element("line", { class: "moment", x1: x, x2: x, y1: top, y2: top + height })
-          : element("rect", { class: "band", x, y: top, width: end - x, height });
-      const at = Math.max(x, free);
-      free = at + letterWidth;
-      const title = `<title>${escaped(`${letter}: ${label}`)}</title>`;
-      return `<g>${title}${shape}${element("text", { class: "letter", x: at, y: top - 4 }, escaped(letter))}</g>`;
-    })
-    .join("");
+  const letters: string[] = [];
+  const shades: string[] = [];
+  const moments: string[] = [];
+  for (const { from, to, letter, label } of bands) {
+    const [x, end] = [across(time, from), across(time, to)];
+    const title = `<title>${escaped(`${letter}: ${label}`)}</title>`;
+    if (end - x < 1)
+      moments.push(element("line", { class: "moment", x1: x, x2: x, y1: top, y2: top + height }, title));
+    else shades.push(element("rect", { x, y: top, width: end - x, height }, title));
+    const at = Math.max(x, free);
+    free = at + letterWidth;
+    letters.push(element("text", { class: "letter", x: at, y: top - 4 }, escaped(letter)));
+  }
+  return `<g class="band">${shades.join("")}</g>${moments.join("")}${letters.join("")}`;
 }
 
 function picture(chart: Chart, frame: Frame): string {

@@ -9,6 +9,8 @@ import { bandsOf, phasesOf, timelineHtml } from "./timeline.ts";
 
 /** More nodes than these are not drawn one by one. */
 const singleNodes = 8;
+/** As many as say what is wrong; the verdict counts them all. */
+const shownViolations = 8;
 /** Rates and percentiles are of at least this long. */
 const smoothMs = 1000;
 
@@ -53,7 +55,7 @@ export function runReport(summary: Summary, settings: Settings, sampler: Sampler
     verdict: {
       good: violations.length === 0,
       text: violations.length === 0 ? "No guarantee was violated" : `Violated: ${kinds.join(", ")}`,
-      details: violations.slice(0, 20).map(({ guarantee, text }) => `${guarantee}: ${text}`),
+      details: violations.slice(0, shownViolations).map(({ guarantee, text }) => `${guarantee}: ${text}`),
     },
     command,
     facts: facts(summary, settings),

@@ -5,7 +5,7 @@ import type { Mark, NodeStanding, Sample } from "./sampler.ts";
 import { timeScale, type Scale } from "./scale.ts";
 import { element, escaped } from "./svg.ts";
 
-/** Kinds that only happen: nothing of them lasts. */
+/** Kinds that only happen: without a length, nothing of them lasts. */
 const moments: ReadonlySet<FaultKind> = new Set([
   "kv-deaf",
   "kv-empty",
@@ -126,13 +126,13 @@ interface Strip {
 function stripsOf(samples: readonly Sample[], names: readonly string[]): readonly Strip[] {
   const strips = names.map((name, node): Strip => {
     const parts: { standing: NodeStanding; from: number; to: number }[] = [];
-    let from = 0;
     for (const { at, nodes } of samples) {
       const standing = nodes[node]?.standing ?? "gone";
       const last = parts.at(-1);
-      if (last?.standing === standing) last.to = at / 1000;
-      else if (at > 0) parts.push({ standing, from, to: at / 1000 });
-      from = at / 1000;
+      if (last !== undefined) last.to = at / 1000;
+      // At the very beginning nothing has been started.
+      if (at > 0 && last?.standing !== standing)
+        parts.push({ standing, from: last === undefined ? 0 : at / 1000, to: at / 1000 });
     }
     return { name, parts };
   });
@@ -197,7 +197,7 @@ function endOf(
   samples: readonly Sample[],
   names: readonly string[],
 ): number {
-  if (moments.has(fault.kind)) return at;
+  if (moments.has(fault.kind) && fault.for === 0) return at;
   if (fault.kind === "leave") {
     const node = names.indexOf(fault.target);
     const gone = samples.findIndex((one) => one.at > at && one.nodes[node]?.standing === "gone");
