@@ -66,6 +66,7 @@ async function measure(
     readyMs,
   });
   onStop(() => started.stop());
+  await started.stop();
   const line = /^\{.*\}$/m.exec(started.output())?.[0] ?? "{}";
   return JSON.parse(line) as Record<string, number>;
 }
