@@ -1,7 +1,9 @@
 /** What the command line can do: one run, a swarm, a smaller schedule, a replay. Each answers its exit status. */
 import { writeFileSync } from "node:fs";
 import type { Log, LogFields } from "../base/log.ts";
+import { againCommand } from "./again.ts";
 import { faultText } from "./faults.ts";
+import type { Violation } from "./history.ts";
 import { faultsGiven, numberOf, settingsGiven, type Values } from "./options.ts";
 import { plants } from "./plants/plants.ts";
 import { simulate, type RunObserver } from "./run.ts";
@@ -45,6 +47,7 @@ export async function runSwarm(terminal: Terminal, values: Values): Promise<numb
   const first = numberOf(values.from) ?? 1;
   const end = terminal.now() + (numberOf(values.seconds) ?? Infinity) * 1000;
   const failed: number[] = [];
+  const hashes: string[] = [];
   const kinds = new Map<string, number>();
   let ran = 0;
   let events = 0;
@@ -53,6 +56,7 @@ export async function runSwarm(terminal: Terminal, values: Values): Promise<numb
     const summary = await timed(terminal, settings, observerOf(terminal, values));
     ran++;
     events += summary.events;
+    hashes.push(summary.hash);
     for (const kind of new Set(settings.faults.map((fault) => fault.kind)))
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     terminal.err(`seed ${seed}: ${summary.violations.length} violations, ${summary.wallMs} ms\n`);
@@ -60,13 +64,14 @@ export async function runSwarm(terminal: Terminal, values: Values): Promise<numb
     failed.push(seed);
     terminal.out(summaryText(summary));
     for (const fault of settings.faults) terminal.out(`    ${faultText(fault)}\n`);
-    terminal.out(`  again: npm run -s sim -- swarm --seed ${seed} --verbose\n`);
-    terminal.out(`  less:  npm run -s sim -- shrink --seed ${seed}\n`);
+    terminal.out(`  again: ${againCommand(settings)} --verbose\n`);
+    const small = await smaller(terminal, settings, summary.violations);
+    if (small !== undefined) terminal.out(`  less:  ${againCommand(small)}\n`);
   }
   terminal.out(`swarm: ${ran} seeds, ${events} events, ${failed.length} with violations\n`);
   if (values.json === true) {
     const faults = Object.fromEntries(kinds);
-    terminal.out(`${JSON.stringify({ scenario: "swarm", seeds: ran, events, failed, faults })}\n`);
+    terminal.out(`${JSON.stringify({ scenario: "swarm", seeds: ran, events, failed, faults, hashes })}\n`);
   }
   return failed.length === 0 ? 0 : 1;
 }
@@ -76,23 +81,31 @@ export async function runShrink(terminal: Terminal, values: Values): Promise<num
   const seed = numberOf(values.seed) ?? 1;
   const given = faultsGiven(values);
   const whole = { ...seedSettings(seed, values), ...(given === undefined ? {} : { faults: given }) };
-  const [first] = (await simulate(whole)).violations;
-  if (first === undefined) {
+  const small = await smaller(terminal, whole, (await simulate(whole)).violations);
+  if (small === undefined) {
     terminal.out(`seed ${seed} violates nothing\n`);
     return 0;
   }
-  const small = await shrink(whole, async (settings) => {
+  terminal.out(`seed ${seed}: ${whole.faults.length} faults, of which suffice\n`);
+  for (const fault of small.faults) terminal.out(`    ${faultText(fault)}\n`);
+  terminal.out(`  again: ${againCommand(small)}\n`);
+  return 1;
+}
+
+/** The smallest schedule found that still violates what the whole one violates first; undefined when that is nothing. */
+async function smaller(
+  terminal: Terminal,
+  whole: Settings,
+  [first]: readonly Violation[],
+): Promise<Settings | undefined> {
+  if (first === undefined) return undefined;
+  return shrink(whole, async (settings) => {
     const { violations } = await simulate(settings);
     const fails = violations.some(({ guarantee }) => guarantee === first.guarantee);
-    terminal.err(`${settings.faults.length} faults: ${fails ? "still fails" : "holds"}\n`);
+    const holds = fails ? "still fails" : "holds";
+    terminal.err(`${first.guarantee} with ${settings.faults.length} faults: ${holds}\n`);
     return fails;
   });
-  terminal.out(`${first.guarantee}, seed ${seed}: ${whole.faults.length} faults, of which suffice\n`);
-  for (const fault of small.faults) terminal.out(`    ${faultText(fault)}\n`);
-  terminal.out(
-    `  again: npm run -s sim -- swarm --seed ${seed} --faults '${JSON.stringify(small.faults)}'\n`,
-  );
-  return 1;
 }
 
 /** Plants each bug in turn and looks how many seeds of the usual swarm it takes to find it. */
@@ -106,14 +119,16 @@ export async function runPlanted(terminal: Terminal, values: Values): Promise<nu
     while (checker === "" && seeds < most) {
       const settings = seedSettings(++seeds, values);
       const { violations } = await simulate({ ...settings, plant: name });
-      const [first] = violations;
+      if (violations.length === 0) continue;
       // What fails without the plant as well says nothing about it.
-      if (first !== undefined && (await simulate({ ...settings, plant: "" })).violations.length === 0)
-        checker = first.guarantee;
+      if ((await simulate({ ...settings, plant: "" })).violations.length > 0) continue;
+      // That nothing comes to rest is what the others explain.
+      const telling = violations.find(({ guarantee }) => guarantee !== "Converges") ?? violations[0];
+      checker = telling?.guarantee ?? "";
     }
     planted.push({ name, caught: checker !== "", checker, seeds });
     const found = checker === "" ? "not found" : `${checker}, seed ${seeds}`;
-    terminal.out(`${name.padEnd(22)} ${found.padEnd(28)} ${about}\n`);
+    terminal.out(`${name.padEnd(26)} ${found.padEnd(29)} ${about}\n`);
   }
   if (values.json === true) terminal.out(`${JSON.stringify({ planted })}\n`);
   return planted.every(({ caught }) => caught) ? 0 : 1;

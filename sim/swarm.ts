@@ -3,7 +3,7 @@
  * switched off, so that some seeds meet combinations that a uniform mix would drown. Worlds and schedules are fast-check
  * arbitraries: a seed samples them, and a property test shrinks them.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { unreachable } from "../base/assert.ts";
 import { hash32 } from "../base/hash.ts";
 import { faultKinds, type Fault, type FaultKind } from "./faults.ts";

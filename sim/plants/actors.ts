@@ -21,14 +21,6 @@ export const actorPlants: readonly Plant[] = [
       }),
   },
   {
-    name: "stale-ticket-accepted",
-    about: "an assignment of an earlier wait is accepted in a later one",
-    begin: () =>
-      onConversation((state, message, receive) =>
-        receive(state, message.kind === "assign" ? { ...message, ticket: state.log.ticket } : message),
-      ),
-  },
-  {
     name: "reservation-leaked",
     about: "the slot of an assignment that the conversation refused is never given free",
     begin: () =>
@@ -36,29 +28,6 @@ export const actorPlants: readonly Plant[] = [
         if (message.kind !== "freed" || state.kind !== "agent") return receive(state, message);
         const kept = state.slots[message.assignment]?.accepted === false;
         return kept ? { state, effects: [] } : receive(state, message);
-      }),
-  },
-  {
-    name: "slot-freed-early",
-    about: "a slot is given free when the agent is gone, without the conversation's word",
-    begin: () =>
-      onSession((state, message, receive) => {
-        const step = receive(state, message);
-        if (message.kind !== "timer" || step.state.kind !== "agent" || !step.state.presence.gone) return step;
-        const fields = Object.keys(step.state.slots).map(
-          (slot) => ({ do: "unset", field: `r:${slot}` }) as const,
-        );
-        return { state: { ...step.state, slots: {} }, effects: [...step.effects, ...fields] };
-      }),
-  },
-  {
-    name: "late-dequeue",
-    about: "the late word that a wait is over ends the next wait too",
-    begin: () =>
-      onDesk((state, message, receive) => {
-        if (message.kind !== "dequeue") return receive(state, message);
-        const waiting = state.queue.find(({ conv }) => conv === message.conv);
-        return receive(state, { ...message, ticket: Math.max(message.ticket, waiting?.ticket ?? 0) });
       }),
   },
   {

@@ -28,18 +28,6 @@ export const clientPlants: readonly Plant[] = [
     begin: () => onSockets(renumbered),
   },
   {
-    name: "resume-cursor-off-by-one",
-    about: "deliveries are resumed after the event behind the cursor",
-    begin: () =>
-      onParse(() => (parsed) => {
-        if (parsed.kind !== "request" || parsed.frame.t !== "auth") return parsed;
-        const cursors = Object.entries(parsed.frame.cursors ?? {}).map(
-          ([conv, [seq, epoch]]): [string, [number, number]] => [conv, [seq + 1, epoch]],
-        );
-        return { ...parsed, frame: { ...parsed.frame, cursors: Object.fromEntries(cursors) } };
-      }),
-  },
-  {
     name: "late-attach-wins",
     about: "of two connections of a device the one that is heard last wins, not the one that was begun last",
     begin: () => {
@@ -51,15 +39,6 @@ export const clientPlants: readonly Plant[] = [
             : parsed,
       );
     },
-  },
-  {
-    name: "gaps-accepted",
-    about: "a command is taken although one before it is missing",
-    begin: () =>
-      onParse(
-        () => (parsed) =>
-          parsed.kind === "command" ? { ...parsed, header: { ...parsed.header, after: 0 } } : parsed,
-      ),
   },
   {
     name: "silent-refusals",

@@ -38,11 +38,6 @@ export const placementPlants: readonly Plant[] = [
     about: "a watch that tells nothing counts as a sign that nothing has changed",
     begin: () => onKv(believedWatch),
   },
-  {
-    name: "table-overwritten",
-    about: "the table is written without a compare-and-set: the last writer wins",
-    begin: () => onKv(overwriting),
-  },
 ];
 
 function onKv(change: (kv: Kv, ports: NodePorts) => Partial<Kv>): Planted {
@@ -67,17 +62,6 @@ function believedWatch(kv: Kv, { self, clock }: NodePorts): Partial<Kv> {
           watch.stop();
         },
       };
-    },
-  };
-}
-
-function overwriting(kv: Kv): Partial<Kv> {
-  return {
-    async update(key, value, revision) {
-      const written = await kv.update(key, value, revision);
-      if (written.kind === "written" || key.startsWith("node.")) return written;
-      const entry = await kv.get(key);
-      return entry === undefined ? written : kv.update(key, value, entry.revision);
     },
   };
 }

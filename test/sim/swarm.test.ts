@@ -1,0 +1,35 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { root } from "../support/source-tree.ts";
+
+const run = promisify(execFile);
+const wallSeconds = 100;
+
+describe("swarm", () => {
+  it(
+    "violates nothing for as long as it is let run",
+    async () => {
+      const args = [
+        "--max-semi-space-size=64",
+        "sim/main.ts",
+        "swarm",
+        "--json",
+        `--seconds`,
+        `${wallSeconds}`,
+      ];
+      const { stdout } = await run(process.execPath, args, { cwd: root, maxBuffer: 2 ** 26 }).catch(
+        (error: unknown) => error as { stdout: string },
+      );
+      const { seeds, failed, faults } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as {
+        seeds: number;
+        failed: number[];
+        faults: Record<string, number>;
+      };
+      expect(failed, stdout).toEqual([]);
+      expect(seeds).toBeGreaterThan(50);
+      for (const [kind, count] of Object.entries(faults)) expect(count / seeds, kind).toBeGreaterThan(0.05);
+    },
+    (wallSeconds + 120) * 1000,
+  );
+});
