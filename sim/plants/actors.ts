@@ -11,14 +11,21 @@ import type { Plant, Planted } from "./plant.ts";
 export const actorPlants: readonly Plant[] = [
   {
     name: "two-assignees",
-    about: "an offer that a failed desk repeats is accepted although the conversation has an agent by now",
-    begin: () =>
-      onConversation((state, message, receive) => {
+    about: "a desk forgets its offers at a failover and makes others, and the conversation accepts them all",
+    begin: () => {
+      const conversation = onConversation((state, message, receive) => {
         const { log } = state;
         if (message.kind !== "assign" || message.takeover || log.phase !== "assigned")
           return receive(state, message);
         return receive({ ...state, log: { ...log, phase: "waiting" } }, { ...message, ticket: log.ticket });
-      }),
+      });
+      const desk = onBehavior<DeskState>("desk", (inner) => ({
+        restore: (self, fields) => ({ ...inner.restore(self, fields), offers: {} }),
+      }));
+      return {
+        node: (ports) => [conversation, desk].reduce((own, { node }) => node?.(own) ?? own, ports),
+      };
+    },
   },
   {
     name: "reservation-leaked",
@@ -55,28 +62,35 @@ type Receive<State> = (
 ) => Step<State>;
 
 function onConversation(change: Receive<ConversationState>): Planted {
-  return onBehavior("conversation", change);
+  return onReceive("conversation", change);
 }
 
 function onSession(change: Receive<SessionState>): Planted {
-  return onBehavior("session", change);
+  return onReceive("session", change);
 }
 
 function onDesk(change: Receive<DeskState>): Planted {
-  return onBehavior("desk", change);
+  return onReceive("desk", change);
 }
 
-function onBehavior<State>(kind: "conversation" | "session" | "desk", change: Receive<State>): Planted {
+type Kind = "conversation" | "session" | "desk";
+
+function onReceive<State>(kind: Kind, change: Receive<State>): Planted {
+  return onBehavior<State>(kind, (inner) => ({
+    receive: (state, message, context) =>
+      change(state, message, (given, other) => inner.receive(given, other, context)),
+  }));
+}
+
+function onBehavior<State>(
+  kind: Kind,
+  change: (inner: Behavior<State>) => Partial<Behavior<State>>,
+): Planted {
   return {
     node(ports) {
       const all = ports.behaviors ?? behaviors();
       const inner = all[kind] as Behavior<State>;
-      const changed: Behavior<State> = {
-        ...inner,
-        receive: (state, message, context) =>
-          change(state, message, (given, other) => inner.receive(given, other, context)),
-      };
-      return { ...ports, behaviors: { ...all, [kind]: changed } };
+      return { ...ports, behaviors: { ...all, [kind]: { ...inner, ...change(inner) } } };
     },
   };
 }

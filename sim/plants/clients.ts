@@ -28,19 +28,6 @@ export const clientPlants: readonly Plant[] = [
     begin: () => onSockets(renumbered),
   },
   {
-    name: "late-attach-wins",
-    about: "of two connections of a device the one that is heard last wins, not the one that was begun last",
-    begin: () => {
-      let heard = 0;
-      return onParse(
-        () => (parsed) =>
-          parsed.kind === "request" && parsed.frame.t === "auth"
-            ? { ...parsed, frame: { ...parsed.frame, attempt: ++heard } }
-            : parsed,
-      );
-    },
-  },
-  {
     name: "silent-refusals",
     about: "a node that has much to do drops one command of forty without a word",
     begin: () =>
@@ -154,7 +141,7 @@ function onSockets(
 }
 
 /** Changes what a run of a node reads from its clients. */
-function onParse(begin: () => (parsed: Parsed) => Parsed): Planted {
+export function onParse(begin: () => (parsed: Parsed) => Parsed): Planted {
   return {
     node(ports) {
       const change = begin();

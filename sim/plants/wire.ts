@@ -1,6 +1,7 @@
 /** Mistakes between nodes: routes, links, and what an end of a connection means. */
 import type { NodeEnvelope, ShardEnvelope } from "../../actors/runtime/envelope.ts";
 import type { NodePorts } from "../../server/node.ts";
+import { onParse } from "./clients.ts";
 import type { Plant, Planted } from "./plant.ts";
 
 /** What plants read of a link's payload. */
@@ -51,6 +52,11 @@ export const wirePlants: readonly Plant[] = [
       }),
   },
   {
+    name: "late-attach-wins",
+    about: "of two connections of a device the one that is heard last wins, not the one that was begun last",
+    begin: lateAttachWins,
+  },
+  {
     name: "tells-sent-once",
     about: "an unconfirmed message between actors is never repeated to another node",
     begin: () =>
@@ -76,6 +82,28 @@ export const wirePlants: readonly Plant[] = [
     begin: () => onReceive(() => (payload) => (payload.again === undefined ? payload : undefined)),
   },
 ];
+
+/** Attempts are numbered as they arrive: at the node, and again at the owner of the session. */
+function lateAttachWins(): Planted {
+  let heard = 0;
+  const atTheNode = onParse(
+    () => (parsed) =>
+      parsed.kind === "request" && parsed.frame.t === "auth"
+        ? { ...parsed, frame: { ...parsed.frame, attempt: ++heard } }
+        : parsed,
+  );
+  const atTheOwner = onReceive(() => (payload) => ({
+    ...payload,
+    ...(payload.e === undefined ? {} : { e: payload.e.map(renumbered) }),
+  }));
+  const renumbered = (envelope: NodeEnvelope): NodeEnvelope =>
+    envelope.k === "ask" && envelope.envelope.k === "attach"
+      ? { ...envelope, envelope: { ...envelope.envelope, attempt: ++heard } }
+      : envelope;
+  return {
+    node: (ports) => [atTheNode, atTheOwner].reduce((own, { node }) => node?.(own) ?? own, ports),
+  };
+}
 
 function debtOf(envelope: NodeEnvelope): string | undefined {
   const inner: ShardEnvelope | undefined = envelope.k === "shard" ? envelope.envelope : undefined;

@@ -128,6 +128,19 @@ describe("delivery checker", () => {
     expect(seen([1, 0], [2, 1], [4, 2])).toEqual(["NoPhantom"]);
     expect(seen([1, 0])).toEqual(["ReadYourWrites"]);
   });
+
+  it("finds a hole that the device was not told of, and none where staff alone may look", () => {
+    const records = [
+      { seq: 1, prev: 0, epoch: 1, text: "d#1" },
+      { seq: 3, prev: 1, epoch: 1, text: "d#3" },
+    ];
+    const hidden = (aud: "all" | "staff") =>
+      found(checkDeliveries, [said(1, "d#1"), said(2, "d#2", { aud }), said(3, "d#3")], [], (history) => {
+        history.device("d", "all").seen.set("c", records);
+      });
+    expect(hidden("all")).toEqual(["NoSkip"]);
+    expect(hidden("staff")).toEqual([]);
+  });
 });
 
 describe("fence checker", () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { faultKinds, type Fault } from "../../sim/faults.ts";
 import { simulate } from "../../sim/run.ts";
+import type { Settings } from "../../sim/settings.ts";
 import { shrink } from "../../sim/shrink.ts";
 import { swarmSettings } from "../../sim/swarm.ts";
 import { TraceReader, traceWriter } from "../../sim/trace.ts";
@@ -28,6 +29,26 @@ describe("shrinking", () => {
     ]);
     expect(runs).toBeLessThan(150);
   });
+});
+
+describe("shrinking a run", () => {
+  it("leaves at most three of fifty faults where a planted bug needs no more", async () => {
+    const small = { nodes: 3, users: 8, agents: 2, desks: 1, shards: 8, thinkMs: 1500, idleMs: 8000 };
+    const mild = ["duplicate", "clock-rate", "kv-deaf", "wall-jump"] as const;
+    const faults: Fault[] = Array.from({ length: 49 }, (_, i) => {
+      const kind = mild[i % mild.length] ?? "kv-deaf";
+      const target = kind === "duplicate" ? "n1|n2" : `n${1 + (i % 3)}`;
+      const value = kind === "clock-rate" ? 1.01 : kind === "duplicate" ? 0.2 : 1000;
+      return { at: 700 * i, kind, target, for: kind === "kv-deaf" || kind === "wall-jump" ? 0 : 3000, value };
+    });
+    faults.push({ at: 15_000, kind: "crash", target: "n2", for: 8000 });
+    const whole = { ...swarmSettings(2, small), plant: "timers-lost-on-handoff", faults };
+    const fails = async (tried: Settings): Promise<boolean> => (await simulate(tried)).violations.length > 0;
+    expect(await fails(whole)).toBe(true);
+    const { faults: left } = await shrink(whole, fails);
+    expect(left.length).toBeGreaterThan(0);
+    expect(left.length).toBeLessThanOrEqual(3);
+  }, 60_000);
 });
 
 describe("swarm", () => {

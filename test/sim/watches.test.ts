@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import type { LogEvent } from "../../protocol/events.ts";
+import { unserved } from "../../sim/checkers/entitled.ts";
+import { StormWatch } from "../../sim/checkers/storms.ts";
+import { TimerBook } from "../../sim/checkers/timers.ts";
+import { History } from "../../sim/history.ts";
+import type { Accepted } from "../../sim/world/store-server.ts";
+import type { Write } from "../../store/store.ts";
+import { flowingWorld } from "./flowing-world.ts";
+
+const idle = "conversation/t/c|idle";
+const arm = (delayMs: number, id = idle): Write => ({ op: "arm", id, delayMs, value: "" });
+const disarm = (id = idle): Write => ({ op: "disarm", id });
+
+/** What a book finds in those commits, one number after the other, and what is overdue at the end. */
+function timers(end: number, ...commits: (readonly [at: number, ...writes: Write[]] | Accepted)[]): string[] {
+  const history = new History();
+  const book = new TimerBook(history);
+  book.take(
+    commits.map((one, i): Accepted => {
+      if ("kind" in one) return one;
+      const [at, ...writes] = one;
+      return { kind: "commit", at, owner: "o", commit: { shard: 1, epoch: 1, number: i + 1, writes } };
+    }),
+  );
+  return [...history.violations.map(({ text }) => text), ...book.overdue(end)];
+}
+
+describe("timer book", () => {
+  const closed: Write = {
+    op: "append",
+    log: "conversation/t/c",
+    seq: 1,
+    event: JSON.stringify({ body: { kind: "closed", why: "agent" } }),
+  };
+
+  it("accepts timers that fire when they are due, are armed anew, or whose reason is gone", () => {
+    expect(timers(9000, [0, arm(1000)], [1200, disarm(), arm(1000)], [2300, disarm(), disarm()])).toEqual([]);
+    expect(timers(9000, [0, arm(5000)], [100, closed, disarm()])).toEqual([]);
+  });
+
+  it("finds those that are early, twice, or lost", () => {
+    expect(timers(0, [0, arm(1000)], [500, disarm()])).toEqual([`${idle} fired at 500 ms, due at 1000`]);
+    expect(timers(0, [0, arm(1000)], [1500, disarm()], [2000, disarm()])).toEqual([
+      `${idle} fired at 2000 ms though it was gone already`,
+    ]);
+    expect(timers(4500, [0, arm(1000)])).toEqual([`${idle} was due at 1000 ms and has not fired`]);
+    expect(timers(3500, [0, arm(1000)])).toEqual([]);
+  });
+
+  it("lets a store that has forgotten fire again what it may still hold", () => {
+    const forgot: Accepted = { kind: "forgot", at: 1600, entries: 1 };
+    expect(timers(9000, [0, arm(1000)], [1500, disarm()], forgot, [2000, disarm()])).toEqual([]);
+  });
+});
+
+describe("storm watch", () => {
+  it("finds a command that a node has read and never answers, and too many of one producer in flight", async () => {
+    const { world, pass, stop } = flowingWorld();
+    const history = new History();
+    const watch = new StormWatch(history, () => world.scheduler.now);
+    const process = world.process("n1");
+    let answer: (text: string) => void = () => {};
+    const socket = { send() {}, close() {}, buffered: () => 0, pause() {}, resume() {} };
+    const input = watch.watch(process, socket, (own) => {
+      answer = (text) => own.send(text);
+      return { receive() {}, closed() {} };
+    });
+    const command = (n: number): void => input.receive(JSON.stringify({ t: "send", p: "p", n }));
+    for (const n of [1, 2]) command(n);
+    answer(JSON.stringify({ t: "ack", p: "p", n: 1 }));
+    await pass(7500);
+    watch.look([]);
+    watch.look([{ name: "n1", asks: 60_000 }]);
+    expect(history.counts).toEqual({ StormBounded: 2 });
+    expect(history.violations[0]?.text).toContain("n1 read p 2");
+    for (let n = 3; n < 40; n++) command(n);
+    expect(history.counts["StormBounded"]).toBeGreaterThan(2);
+    input.closed();
+    await pass(7500);
+    const before = history.violations.length;
+    watch.look([]);
+    expect(history.violations).toHaveLength(before);
+    await stop();
+  });
+});
+
+describe("entitled devices", () => {
+  const event = (body: object): LogEvent => ({ body }) as LogEvent;
+  const device = (user: string, audience: "all" | "staff", ...follows: string[]) => ({
+    name: user,
+    user,
+    seen: { audience },
+    gone: false,
+    client: { cursor: (conv: string) => (follows.includes(conv) ? [1, 1] : undefined) },
+  });
+
+  it("are the customer's and the agent's of a conversation that is open", () => {
+    const logs = new Map([
+      ["s.u1.1", [event({ kind: "queued" }), event({ kind: "assigned", agent: "amy" })]],
+      ["s.u1.2", [event({ kind: "closed", why: "agent" })]],
+    ]);
+    expect(unserved([device("u1", "all", "s.u1.1"), device("amy", "staff", "s.u1.1")], logs)).toEqual([]);
+    expect(unserved([device("u1", "all"), device("amy", "staff"), device("bo", "staff")], logs)).toEqual([
+      "u1 does not follow s.u1.1",
+      "amy does not follow s.u1.1",
+    ]);
+    expect(unserved([{ ...device("u1", "all"), gone: true }], logs)).toEqual([]);
+  });
+});
