@@ -1,7 +1,13 @@
 import { connect, type Client } from "../../client/client.ts";
 import { nodeEnvironment } from "../../client/socket-node.ts";
+import { audienceOf, type LogEvent } from "../../protocol/events.ts";
+import { checkDeliveries } from "../../sim/checkers/deliveries.ts";
+import { checkFences } from "../../sim/checkers/fences.ts";
+import { checkLogs } from "../../sim/checkers/logs.ts";
+import { checkSends } from "../../sim/checkers/sends.ts";
+import { History, textOf, type DeviceHistory, type SendRecord, type Violation } from "../../sim/history.ts";
+import type { AcceptedClaim } from "../../sim/world/store-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { History, type LogRecord, type Violation } from "../support/history.ts";
 import { tappedEnvironment } from "../support/tap.ts";
 import type { TestCluster } from "./test-cluster.ts";
 
@@ -32,11 +38,21 @@ const fenceSampleMs = 100;
 /** Starts `count` pairs; visitor i and agent i are on different nodes, and each visitor has a second, quiet device. */
 export async function startPairs(cluster: TestCluster, count: number): Promise<Pairs> {
   const history = new History();
+  const devices = new Map<string, DeviceHistory>();
+  const claims: AcceptedClaim[] = [];
   const waits: { startedAt: number; tookMs: number }[] = [];
   const tag = `r${++round}`;
   const clients: Client[] = [];
   const speakers: Speaker[] = [];
   const talking = new AbortController();
+
+  const deviceOf = (device: string, role: string): DeviceHistory => {
+    const known = devices.get(device) ?? history.device(device, role === "visitor" ? "all" : "staff");
+    devices.set(device, known);
+    return known;
+  };
+  const last = (device: string, conv: string): number =>
+    devices.get(device)?.seen.get(conv)?.at(-1)?.seq ?? 0;
 
   const join = async (role: string, user: string, device: string, home: number): Promise<Client> => {
     const token = await cluster.token(role, user);
@@ -45,14 +61,18 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
       device,
       urls: () => cluster.nodes.map(({ socketUrl }) => socketUrl),
       home,
-      onViolation: (violation) => history.wire.push(violation),
+      onViolation: ({ guarantee, text }) => history.violate(guarantee, text),
     });
+    const { seen } = deviceOf(device, role);
     const client = connect({ url: "ws://usher/ws", token, device, environment });
     clients.push(client);
     client.on("event", ({ conv, seq, prev, epoch, ev }) => {
-      if (conv.includes(tag)) history.see(device, conv, { seq, prev, epoch, body: ev.body });
+      if (!conv.includes(tag)) return;
+      const list = seen.get(conv) ?? [];
+      list.push({ seq, prev, epoch, text: textOf(ev.body) });
+      seen.set(conv, list);
     });
-    client.on("reset", ({ conv }) => history.reset(device, conv));
+    client.on("reset", ({ conv }) => void seen.set(conv, []));
     return client;
   };
 
@@ -77,7 +97,8 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
   const watchFences = async (): Promise<void> => {
     while (!talking.signal.aborted) {
       const fences = await cluster.fences().catch(() => []);
-      for (const { shard, epoch, owner } of fences) history.seeFence(shard, epoch, owner);
+      for (const { shard, epoch, owner } of fences)
+        claims.push({ kind: "claim", at: performance.now(), owner, shard, epoch });
       await new Promise((resolve) => setTimeout(resolve, fenceSampleMs));
     }
   };
@@ -90,9 +111,9 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
         conv,
         device,
         startedAt: performance.now(),
-        seen: history.last(device, conv),
+        seen: last(device, conv),
       };
-      const send: History["sends"][number] = record;
+      const send: SendRecord = record;
       history.sends.push(send);
       try {
         const { seq } = await client.send(conv, send.text);
@@ -102,7 +123,7 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
         counts.set(speaker, (counts.get(speaker) ?? 0) + 1);
       } catch (error) {
         send.refused = String(error);
-        history.wire.push({ guarantee: "NoLostAck", text: `${send.text} was rejected: ${String(error)}` });
+        history.violate("NoLostAck", `${send.text} was rejected: ${String(error)}`);
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
@@ -129,35 +150,39 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
         ),
       ]);
       await watching;
-      if (history.fencesSeen === 0) throw new Error("no fence was ever seen");
+      if (claims.length === 0) throw new Error("no fence was ever seen");
       const reader = await join("agent", "agent23", `${tag}-reader`, 0);
-      const logs = new Map<string, LogRecord[]>();
+      const logs = new Map<string, LogEvent[]>();
       for (const { conv } of speakers) {
         if (!logs.has(conv)) logs.set(conv, await readLog(reader, conv));
       }
       for (const conv of logs.keys()) {
-        for (const device of history.seen.keys()) {
-          if (!history.seen.get(device)?.has(conv)) continue;
+        for (const { device, seen } of history.devices) {
+          if (!seen.has(conv)) continue;
           await eventually(
-            () => history.last(device, conv) >= (logs.get(conv)?.length ?? 0),
+            () => last(device, conv) >= (logs.get(conv)?.length ?? 0),
             withinMs,
             `${device} catches up`,
-          ).catch((error: unknown) => history.wire.push({ guarantee: "Converges", text: String(error) }));
+          ).catch((error: unknown) => history.violate("Converges", String(error)));
         }
       }
-      const violations = history.check(logs);
+      const evidence = { history, logs, accepted: claims, capacity: Infinity };
+      for (const check of [checkLogs, checkSends, checkDeliveries, checkFences]) check(evidence);
       for (const client of clients) client.stop();
-      return violations;
+      return history.violations;
     },
   };
 }
 
 /** The whole log of a conversation, by pages. */
-async function readLog(reader: Client, conv: string): Promise<LogRecord[]> {
-  const records: LogRecord[] = [];
+async function readLog(reader: Client, conv: string): Promise<LogEvent[]> {
+  const records: LogEvent[] = [];
   for (let more = true; more;) {
     const page = await reader.sync(conv, { after: records.at(-1)?.seq ?? 0 });
-    for (const { seq, prev, epoch, ev } of page.items) records.push({ seq, prev, epoch, body: ev.body });
+    for (const { seq, prev, epoch, ev } of page.items) {
+      const aud = audienceOf(ev.body.kind);
+      records.push({ ...ev, seq, epoch, aud, prevAll: prev, countAll: 0, countStaff: 0 });
+    }
     more = page.more;
   }
   return records;

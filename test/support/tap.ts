@@ -1,6 +1,6 @@
 import type { ClientSocket, Environment } from "../../client/environment.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
-import type { Violation } from "./history.ts";
+import type { Violation } from "../../sim/history.ts";
 
 /** What a tapped environment needs. */
 export interface TapOptions {
