@@ -1,4 +1,4 @@
-import { jwtVerify, SignJWT } from "jose";
+import { createSigner, createVerifier } from "fast-jwt";
 import type { Claims, VerifyToken } from "../actors/socket.ts";
 
 /** Makes and verifies the tokens that name a tenant, a role and a user. */
@@ -15,38 +15,43 @@ const issuer = "usher";
 
 /**
  * JSON Web Tokens signed with HMAC-SHA-256 (RFC 7519, RFC 7518 section 3.2): `tid` the tenant, `role`, `sub` the user,
- * `exp` required.
+ * `exp` required. Checked at once: a token costs some ten microseconds, and a storm brings thousands.
  * @param secret at least 32 bytes
  * @param wall the node's wall clock: tokens are the one thing that wall time decides
  */
 export function jwtTokens(secret: string, wall: () => number): Tokens {
-  const key = new TextEncoder().encode(secret);
+  const verified = createVerifier({
+    key: secret,
+    algorithms: ["HS256"],
+    requiredClaims: ["exp", "sub", "tid", "role"],
+    // Against the node's own clock, below.
+    ignoreExpiration: true,
+    ignoreNotBefore: true,
+  });
+  const sign = createSigner({ key: secret, algorithm: "HS256", noTimestamp: true });
   return {
-    async verify(token): Promise<Claims | undefined> {
+    verify(token): Promise<Claims | undefined> {
       try {
-        const { payload } = await jwtVerify(token, key, {
-          algorithms: ["HS256"],
-          currentDate: new Date(wall()),
-          requiredClaims: ["exp", "sub", "tid", "role"],
-        });
-        const { tid, role, sub, exp } = payload;
-        if (typeof tid !== "string" || typeof role !== "string" || sub === undefined || exp === undefined)
-          return undefined;
-        return { tenant: tid, role, user: sub, expiresAt: exp * 1000 };
+        const payload = verified(token) as Readonly<Record<string, unknown>>;
+        return Promise.resolve(claimsOf(payload, wall()));
       } catch {
-        return undefined;
+        return Promise.resolve(undefined);
       }
     },
-    async issue({ tenant, role, user }, ttlMs) {
+    issue({ tenant, role, user }, ttlMs) {
       const expiresAt = Math.floor((wall() + ttlMs) / 1000) * 1000;
-      const token = await new SignJWT({ tid: tenant, role })
-        .setProtectedHeader({ alg: "HS256" })
-        .setIssuer(issuer)
-        .setSubject(user)
-        .setIssuedAt(Math.floor(wall() / 1000))
-        .setExpirationTime(expiresAt / 1000)
-        .sign(key);
-      return { token, expiresAt };
+      const iat = Math.floor(wall() / 1000);
+      const token = sign({ tid: tenant, role, iss: issuer, sub: user, iat, exp: expiresAt / 1000 });
+      return Promise.resolve({ token, expiresAt });
     },
   };
+}
+
+/** What the payload says; undefined when it lacks something or does not hold at that time. */
+function claimsOf(payload: Readonly<Record<string, unknown>>, nowMs: number): Claims | undefined {
+  const { tid, role, sub, exp, nbf } = payload;
+  if (typeof tid !== "string" || typeof role !== "string" || typeof sub !== "string") return undefined;
+  if (typeof exp !== "number" || !Number.isFinite(exp) || exp * 1000 <= nowMs) return undefined;
+  if (nbf !== undefined && !(typeof nbf === "number" && nbf * 1000 <= nowMs)) return undefined;
+  return { tenant: tid, role, user: sub, expiresAt: exp * 1000 };
 }

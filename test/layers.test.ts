@@ -35,7 +35,7 @@ const tools = ["sim", "bench", "test"];
 const adapters: Readonly<Record<string, readonly string[]>> = {
   fastify: ["edge/http/"],
   ioredis: ["store/redis/connection.ts", "store/redis/cluster.ts"],
-  jose: ["edge/auth.ts"],
+  "fast-jwt": ["edge/auth.ts"],
   minisearch: ["actors/knowledge.ts"],
   nact: ["actors/runtime/nact.ts"],
   nats: ["transport/nats.ts", "placement/kv-nats.ts"],
