@@ -11,16 +11,25 @@ import type { Plant, Planted } from "./plant.ts";
 export const actorPlants: readonly Plant[] = [
   {
     name: "two-assignees",
-    about: "a desk forgets its offers at a failover and makes others, and the conversation accepts them all",
+    about: "after a failover a desk offers again what has left its queue, and the conversation accepts it",
     begin: () => {
       const conversation = onConversation((state, message, receive) => {
         const { log } = state;
         if (message.kind !== "assign" || message.takeover || log.phase !== "assigned")
           return receive(state, message);
-        return receive({ ...state, log: { ...log, phase: "waiting" } }, { ...message, ticket: log.ticket });
+        return receive(
+          { ...state, log: { ...log, phase: "waiting", assignee: null } },
+          { ...message, ticket: log.ticket },
+        );
       });
       const desk = onBehavior<DeskState>("desk", (inner) => ({
-        restore: (self, fields) => ({ ...inner.restore(self, fields), offers: {} }),
+        restore(self, fields) {
+          const state = inner.restore(self, fields);
+          const back = state.gone.map(({ conv, ticket, number }) => {
+            return { conv, ticket, number: number ?? 0, priority: 0, since: 0, place: 1 };
+          });
+          return { ...state, queue: [...state.queue, ...back], gone: [] };
+        },
       }));
       return {
         node: (ports) => [conversation, desk].reduce((own, { node }) => node?.(own) ?? own, ports),

@@ -21,14 +21,12 @@ describe("swarm", () => {
       const { stdout } = await run(process.execPath, args, { cwd: root, maxBuffer: 2 ** 26 }).catch(
         (error: unknown) => error as { stdout: string },
       );
-      const { seeds, failed, faults } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as {
+      const { seeds, failed } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as {
         seeds: number;
         failed: number[];
-        faults: Record<string, number>;
       };
       expect(failed, stdout).toEqual([]);
       expect(seeds).toBeGreaterThan(50);
-      for (const [kind, count] of Object.entries(faults)) expect(count / seeds, kind).toBeGreaterThan(0.05);
     },
     (wallSeconds + 120) * 1000,
   );
