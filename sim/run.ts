@@ -256,7 +256,7 @@ class Run {
       attempts: sockets.tally.attempts,
       refused: this.#crowd.tally.refused + sockets.tally.unreachable,
       recoveredMs: quantiles(this.#crowd.recoveries),
-      ackMs: quantiles(acked.map(({ startedAt, settledAt }) => (settledAt ?? startedAt) - startedAt)),
+      ackMs: quantiles(this.#crowd.tally.answers),
       peakQueue: this.#cluster.peakBacklog,
       waitedMs: quantiles(waits.waitedMs),
       peakWaiting: waits.peak,

@@ -1,6 +1,6 @@
 /**
  * One customer's or agent's device: a process of its own that runs the real SDK. Role: the SDK's environment on
- * simulated sockets, in a tab, the history of what it saw, and how long it was away. Boundary: what it says is up to
+ * simulated sockets, in a tab, the history of what it saw, and how long its person waited. Boundary: what it says is up to
  * visitors, agents and members.
  */
 import { connect, type Client } from "../../client/client.ts";
@@ -10,8 +10,9 @@ import { textOf, type DeviceHistory, type History, type SendRecord } from "../hi
 import { Stream } from "../world/chance.ts";
 import type { Process } from "../world/process.ts";
 import type { World } from "../world/world.ts";
+import { Attention } from "./attention.ts";
 import { Line } from "./line.ts";
-import { Tab } from "./tab.ts";
+import { Tab, type Hiding } from "./tab.ts";
 import { Tap, type WireTally } from "./tap.ts";
 
 /** What the devices of a run share. */
@@ -19,7 +20,7 @@ export interface DeviceParts {
   readonly world: World;
   readonly history: History;
   readonly tally: WireTally;
-  /** Milliseconds that each reconnect took, from the loss, or from when the device could try, to the next welcome. */
+  /** Milliseconds of attention from each loss of a connection to the next welcome; without those nobody was there for. */
   readonly recoveries: number[];
   /** Stands between a device's SDK and its environment. */
   readonly environmentThrough: (environment: Environment) => Environment;
@@ -35,8 +36,10 @@ export class Device {
   readonly seen: DeviceHistory;
   readonly #parts: DeviceParts;
   readonly #line: Line;
+  readonly #attention: Attention;
   #gone = false;
   #sends = 0;
+  /** The attention at the loss of the connection. */
   #lostAt: number | undefined;
   #wake: () => void = () => {};
 
@@ -48,6 +51,7 @@ export class Device {
     this.process = parts.world.process(name);
     this.tab = new Tab(this.process, new Stream(parts.world.seed, `tab/${name}`).next());
     this.#line = new Line(this.process, parts.world.sockets);
+    this.#attention = new Attention(() => parts.world.scheduler.now);
     this.seen = parts.history.device(name, role === "visitor" ? "all" : "staff");
     const token = () => `${role}:${user}`;
     const made = this.process.enter(() =>
@@ -85,10 +89,11 @@ export class Device {
       seen: this.last(conv),
     };
     this.#parts.history.sends.push(send);
+    const from = this.#attention.elapsedMs;
     try {
       const { seq } = await this.client.send(conv, send.text);
       send.seq = seq;
-      this.#parts.tally.answers.push(scheduler.now - send.startedAt);
+      this.#parts.tally.answers.push(this.#attention.elapsedMs - from);
     } catch (error) {
       const code = codeOf(error);
       // Who stops never learns what became of it.
@@ -101,19 +106,27 @@ export class Device {
 
   /** Its network changes, after `gapMs` without any; the system says so to whoever listens. */
   changeNetwork(gapMs = 0): void {
-    this.#line.change(gapMs, () => this.#awake());
+    this.#attention.connect(false);
+    this.#line.change(gapMs, () => this.#connected());
+  }
+
+  /** Its tab goes to the background. */
+  hide(hiding: Hiding): void {
+    this.#attention.show(false);
+    this.tab.hide(hiding);
   }
 
   /** Its tab comes to the foreground. */
   show(): void {
     if (!this.tab.hidden) return;
+    this.#attention.show(true);
     this.tab.show();
     this.#awake();
   }
 
   /** Its owner has it in hand again, where there is a network. */
   settle(): void {
-    this.#line.restore(() => this.#awake());
+    this.#line.restore(() => this.#connected());
     this.show();
   }
 
@@ -123,9 +136,13 @@ export class Device {
     this.process.enter(() => this.client.stop());
   }
 
-  /** In its turn: a frozen page hears it when it thaws. What was lost before is not the servers' to answer for. */
+  #connected(): void {
+    this.#attention.connect(true);
+    this.#awake();
+  }
+
+  /** In its turn: a frozen page hears it when it thaws. */
   #awake(): void {
-    if (this.#lostAt !== undefined) this.#lostAt = this.#parts.world.scheduler.now;
     this.process.clock.soon(() => this.#wake());
   }
 
@@ -168,11 +185,12 @@ export class Device {
         online = !online;
         tally.online += online ? 1 : -1;
       }
-      const { now } = this.#parts.world.scheduler;
+      const { elapsedMs, paid } = this.#attention;
       if (state === "online") {
-        if (this.#lostAt !== undefined) recoveries.push(now - this.#lostAt);
+        const waitedMs = elapsedMs - (this.#lostAt ?? elapsedMs);
+        if (this.#lostAt !== undefined && (paid || waitedMs > 0)) recoveries.push(waitedMs);
         this.#lostAt = undefined;
-      } else if (state === "waiting" && client.identity !== undefined) this.#lostAt ??= now;
+      } else if (state === "waiting" && client.identity !== undefined) this.#lostAt ??= elapsedMs;
       else if (state === "stopped" && !this.process.dead) this.#lostAt = undefined;
     });
     client.on("error", (error) => {

@@ -25,7 +25,7 @@ export async function lookAway(
   for (;;) {
     await scheduler.sleep(chance.exponential(visibleMs));
     if (over()) return;
-    device.tab.hide(hidingOf(chance.next()));
+    device.hide(hidingOf(chance.next()));
     await scheduler.sleep(chance.exponential(hiddenMs));
     device.show();
   }

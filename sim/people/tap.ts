@@ -18,7 +18,7 @@ export interface WireTally {
   online: number;
   /** Events that devices saw, also again after a reset. */
   delivered: number;
-  /** Milliseconds that each acknowledged send took, in the order of the acknowledgements. */
+  /** Milliseconds that the person waited for each acknowledged send, in the order of the acknowledgements. */
   readonly answers: number[];
 }
 
