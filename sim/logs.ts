@@ -1,5 +1,6 @@
 import { decodeAddress } from "../actors/address.ts";
 import type { LogEvent } from "../protocol/events.ts";
+import type { Store } from "../store/store.ts";
 import type { World } from "./world/world.ts";
 
 /** Reads the truth: the logs of all conversations as the store holds them, kept between looks as far as they have not grown. */
@@ -7,15 +8,18 @@ export class LogReader {
   readonly logs = new Map<string, LogEvent[]>();
   readonly #world: World;
   readonly #names = new Map<string, number>();
+  #store: Store | undefined;
   #read = 0;
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** Brings `logs` up to date; from the beginning when the store is another one. */
-  async refresh(anew: boolean): Promise<void> {
+  /** Brings `logs` up to date; from the beginning when the store is another one than before. */
+  async refresh(): Promise<void> {
     const { accepted, primary } = this.#world.store;
+    const anew = this.#store !== primary;
+    this.#store = primary;
     const touched = new Set<string>(anew ? this.#names.keys() : []);
     for (; this.#read < accepted.length; this.#read++) {
       const entry = accepted[this.#read];
@@ -26,14 +30,23 @@ export class LogReader {
         touched.add(write.log);
       }
     }
-    for (const log of touched) {
+    const wanted = [...touched].flatMap((log) => {
       const conv = decodeAddress(log)?.id;
       const shard = this.#names.get(log);
-      if (conv === undefined || shard === undefined) continue;
-      const known = anew ? [] : (this.logs.get(conv) ?? []);
-      const [slice] = await primary.readLogs([{ shard, log, after: known.length, limit: Infinity }]);
-      for (const { event } of slice?.events ?? []) known.push(JSON.parse(event) as LogEvent);
+      return conv === undefined || shard === undefined
+        ? []
+        : [{ shard, log, conv, known: anew ? [] : (this.logs.get(conv) ?? []) }];
+    });
+    const queries = wanted.map(({ shard, log, known }) => ({
+      shard,
+      log,
+      after: known.length,
+      limit: Infinity,
+    }));
+    const slices = await primary.readLogs(queries);
+    wanted.forEach(({ conv, known }, i) => {
+      for (const { event } of slices[i]?.events ?? []) known.push(JSON.parse(event) as LogEvent);
       this.logs.set(conv, known);
-    }
+    });
   }
 }

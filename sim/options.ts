@@ -16,6 +16,7 @@ const options = {
   agents: { type: "string" },
   desks: { type: "string" },
   shards: { type: "string" },
+  earlier: { type: "string" },
   talking: { type: "string" },
   human: { type: "string" },
   think: { type: "string" },
@@ -66,7 +67,7 @@ export function usage(): string {
   const width = Math.max(...scenarios.map(({ name }) => name.length));
   return [
     "npm run -s sim -- SCENARIO [--seed N --users N --nodes N --zones N --agents N --desks N --shards N --seconds N",
-    "                  --arrive SECONDS --talking SHARE --human SHARE --think MS --closes SHARE --returning SHARE",
+    "                  --arrive SECONDS --earlier made|stored --talking SHARE --human SHARE --think MS --closes SHARE --returning SHARE",
     "                  --background SHARE --mobile SHARE --admit PER-SECOND --costs on|off --direct --faults JSON",
     "                  --record FILE --html FILE --progress --json --verbose --log warn|info|debug]",
     "npm run -s sim -- swarm [--seeds N --from SEED --seconds WALL-SECONDS --json], or --seed N for one of them",
@@ -101,6 +102,7 @@ export function settingsGiven(values: Values): Partial<Settings> {
     shards: numberOf(values.shards),
     seconds: numberOf(values.seconds),
     arriveSeconds: numberOf(values.arrive),
+    earlier: earlierOf(values.earlier),
     talking: numberOf(values.talking),
     human: numberOf(values.human),
     thinkMs: numberOf(values.think),
@@ -137,6 +139,11 @@ export function faultsGiven(values: Values): readonly Fault[] | undefined {
   const faults = JSON.parse(values.faults) as Fault[];
   for (const { kind } of faults) if (!faultKinds.includes(kind)) throw new Error(`there is no fault ${kind}`);
   return faults;
+}
+
+function earlierOf(text: string | undefined): Settings["earlier"] | undefined {
+  if (text === undefined || text === "made" || text === "stored") return text;
+  throw new Error(`an earlier conversation is made or stored, not ${text}`);
 }
 
 /** A number of the command line. @throws Error when it is none */

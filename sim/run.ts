@@ -3,10 +3,8 @@
  * Phases: boot, arrive, chaos, heal, converge with a deadline.
  */
 import { directoryOf } from "../actors/directory.ts";
-import type { Claims } from "../actors/socket.ts";
 import { silentLog, type Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
-import { sleep } from "../base/clock.ts";
 import { frameParser } from "../edge/frame-parser.ts";
 import { checkAssignments } from "./checkers/assignments.ts";
 import { checkDeliveries } from "./checkers/deliveries.ts";
@@ -18,19 +16,20 @@ import { checkSends } from "./checkers/sends.ts";
 import { StormWatch } from "./checkers/storms.ts";
 import { TimerBook } from "./checkers/timers.ts";
 import { Cluster } from "./cluster.ts";
+import { recallConversations } from "./earlier.ts";
 import { faultText } from "./faults.ts";
 import { History } from "./history.ts";
 import { LogReader } from "./logs.ts";
 import { Crowd } from "./people/crowd.ts";
 import { plantedIn } from "./plants/plants.ts";
-import { simulatedTenant, tenantId } from "./people/tenant.ts";
+import { simulatedTenant, verifyToken } from "./people/tenant.ts";
 import { waitsOf } from "./people/waits.ts";
 import type { Settings } from "./settings.ts";
 import type { Sampler } from "./report/sampler.ts";
 import { quantiles, type Summary } from "./summary.ts";
 import { freeCosts, usualCosts } from "./world/costs.ts";
 import type { OnDelivery } from "./world/digest.ts";
-import { epochMs, type Process } from "./world/process.ts";
+import type { Process } from "./world/process.ts";
 import { World } from "./world/world.ts";
 
 /** What a run tells while it goes on. */
@@ -49,7 +48,6 @@ const checkers: readonly Checker[] = [checkLogs, checkSends, checkDeliveries, ch
 const bootMs = 60_000;
 const lookMs = 250;
 const stormLookMs = 1000;
-const tokenMs = 24 * 3600_000;
 
 /** Runs it to the end. The same settings have the same hash. */
 export async function simulate(
@@ -69,6 +67,7 @@ export async function simulate(
   process.on("unhandledRejection", onUncaught);
   try {
     const run = new Run(settings, world, history, observer);
+    await run.recall();
     return await world
       .run(() => run.play())
       .catch((error: unknown) => {
@@ -112,7 +111,7 @@ class Run {
     const capacity = settings.capacity + (planted.capacity ?? 0);
     const nodes = {
       directory: directoryOf([simulatedTenant({ ...settings, capacity })]),
-      verify: (process: Process) => (token: string) => verify(world, process, token),
+      verify: verifyToken(world),
       parse: frameParser(),
       log: (process: Process) => observer.log?.(process, () => world.scheduler.now) ?? silentLog(),
       shards: settings.shards,
@@ -125,6 +124,12 @@ class Run {
     this.#cluster = new Cluster(world, nodes, settings.nodes, (share, chance) =>
       this.#crowd.switchNetworks(share, chance),
     );
+  }
+
+  /** Puts what happened before the run into the store. */
+  async recall(): Promise<void> {
+    const returning = this.#crowd.returning();
+    if (returning.length > 0) await recallConversations(this.#settings, this.#world.store, returning);
   }
 
   async play(): Promise<Omit<Summary, "wallMs" | "rssMb">> {
@@ -166,7 +171,7 @@ class Run {
     const convergedMs = converged ? Math.round(scheduler.now - healedAt) : -1;
     this.#phase(converged ? "converged" : "did not converge");
     this.#observer.sampler?.end();
-    await this.#reader.refresh(true);
+    await this.#reader.refresh();
     const evidence: Evidence = {
       history: this.#history,
       logs: this.#reader.logs,
@@ -196,7 +201,7 @@ class Run {
     const { scheduler } = this.#world;
     const end = scheduler.now + withinMs;
     for (let calm = 0; calm < 2;) {
-      await this.#reader.refresh(false);
+      await this.#reader.refresh();
       const behind = this.#cluster.calm() ? this.#behind(1) : [["Converges", "placement"]];
       calm = behind.length === 0 ? calm + 1 : 0;
       if (calm === 0 && scheduler.now >= end) return this.#blame();
@@ -206,7 +211,7 @@ class Run {
   }
 
   async #blame(): Promise<false> {
-    await this.#reader.refresh(true);
+    await this.#reader.refresh();
     if (!this.#cluster.calm()) this.#history.violate("Converges", `placement: ${this.#cluster.trouble()}`);
     for (const [guarantee, text] of this.#behind(20)) this.#history.violate(guarantee, text);
     return false;
@@ -275,13 +280,4 @@ class Run {
   #say(text: string): void {
     this.#observer.event?.(this.#world.scheduler.now, text);
   }
-}
-
-/** A token is `role:user`; verifying it takes a moment and some of the processor. */
-async function verify(world: World, process: Process, token: string): Promise<Claims | undefined> {
-  process.spend(world.costs.verifyMs);
-  await sleep(process.clock, 0.2);
-  const [role, user] = token.split(":");
-  if (role === undefined || user === undefined) return undefined;
-  return { tenant: tenantId, role, user, expiresAt: epochMs + world.scheduler.now + tokenMs };
 }

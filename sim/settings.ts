@@ -24,6 +24,11 @@ export interface Settings {
   /** When the surge begins, in seconds of the chaos, and how long it lasts. */
   readonly surgeAt: number;
   readonly surgeFor: number;
+  /**
+   * Where the first conversation of those who talk to the robot comes from: they open it in the run, or it is in the store
+   * from the beginning.
+   */
+  readonly earlier: "made" | "stored";
   /** Share of the users that goes on talking; the others opened a conversation once. */
   readonly talking: number;
   /** Share of the users that asks for a person; the others talk to the robot. */
@@ -90,6 +95,7 @@ export const usualSettings: Omit<Settings, "scenario" | "seed" | "faults"> = {
   convergeSeconds: 120,
   arriveSeconds: 5,
   surge: 1,
+  earlier: "made",
   surgeAt: 0,
   surgeFor: 0,
   talking: 1,

@@ -4,7 +4,7 @@
  * group.ts, what they do to their devices in habits.ts.
  */
 import { visibleTo, type LogEvent } from "../../protocol/events.ts";
-import type { Role } from "../../protocol/ids.ts";
+import { supportConversation, type Role, type UserId } from "../../protocol/ids.ts";
 import type { History } from "../history.ts";
 import { perform } from "../import/perform.ts";
 import type { Settings } from "../settings.ts";
@@ -63,6 +63,15 @@ export class Crowd {
       const over = (): boolean => this.#over;
       this.#group = new Group(world, settings, come, over, (device, code) => this.#refused(device, code));
     }
+  }
+
+  /** Customers who have a conversation with the robot from before the run. */
+  returning(): { readonly user: string; readonly channel: string }[] {
+    const { users, human } = this.#settings;
+    if (!this.#returns) return [];
+    return Array.from({ length: users }, (_, i) => i)
+      .filter((i) => new Stream(this.#world.seed, `visitor/${i}`).next() >= human)
+      .map((i) => ({ user: `u${i}`, channel: this.#channel(i, false) }));
   }
 
   /** Lets everybody come within the time that the settings give. */
@@ -188,15 +197,26 @@ export class Crowd {
     else device.process.enter(() => this.#watch(device.name, goHome(device)));
   }
 
+  /** Whether there was anything before the run. */
+  get #returns(): boolean {
+    const { earlier, storm, members } = this.#settings;
+    return earlier === "stored" && storm === undefined && members === 0;
+  }
+
+  #channel(i: number, wantsHuman: boolean): string {
+    return channelOf(i % this.#settings.desks, !wantsHuman);
+  }
+
   #visitor(i: number, name = `u${i}`): Device {
-    const { desks, human, talking, thinkMs, returning, storm } = this.#settings;
+    const { human, talking, thinkMs, returning, storm } = this.#settings;
     const chance = new Stream(this.#world.seed, `visitor/${name.slice(1)}`);
     const wantsHuman = chance.next() < human;
     const device = this.#come("visitor", `u${i}`, name);
     if (chance.next() < secondDevices * talking && storm === undefined)
       this.#come("visitor", `u${i}`, `u${i}-second`);
     const habits = {
-      channel: channelOf(i % desks, !wantsHuman),
+      channel: this.#channel(i, wantsHuman),
+      earlier: this.#returns && !wantsHuman ? supportConversation(`u${i}` as UserId, 1) : undefined,
       human: wantsHuman,
       thinkMs: chance.next() < talking ? thinkMs : undefined,
       returning,

@@ -1,9 +1,26 @@
 import type { TenantConfig } from "../../actors/directory.ts";
+import type { VerifyToken } from "../../actors/socket.ts";
+import { sleep } from "../../base/clock.ts";
 import type { DeskId, TenantId, UserId } from "../../protocol/ids.ts";
 import type { Settings } from "../settings.ts";
+import { epochMs, type Process } from "../world/process.ts";
+import type { World } from "../world/world.ts";
 
 /** The tenant of all simulated people. */
 export const tenantId = "sim" as TenantId;
+
+const tokenMs = 24 * 3600_000;
+
+/** A token is `role:user`; verifying it takes a moment and some of the processor. */
+export function verifyToken(world: World): (process: Process) => VerifyToken {
+  return (process) => async (token) => {
+    process.spend(world.costs.verifyMs);
+    await sleep(process.clock, 0.2);
+    const [role, user] = token.split(":");
+    if (role === undefined || user === undefined) return undefined;
+    return { tenant: tenantId, role, user, expiresAt: epochMs + world.scheduler.now + tokenMs };
+  };
+}
 
 /** The channel that leads to a desk, through the robot or directly. */
 export function channelOf(desk: number, robot: boolean): string {

@@ -6,6 +6,8 @@ import type { Device } from "./device.ts";
 /** How a customer behaves. */
 export interface VisitorHabits {
   readonly channel: string;
+  /** The conversation from before; undefined for one who begins with a new one. */
+  readonly earlier: string | undefined;
   /** Whether a person is asked for right away. */
   readonly human: boolean;
   /** Mean time between two messages; undefined for one who only opens. */
@@ -28,7 +30,8 @@ export async function visit(
   chance: Stream,
 ): Promise<string | undefined> {
   const { client, process } = device;
-  let conv: string | undefined;
+  let conv = habits.earlier;
+  if (conv !== undefined && habits.thinkMs !== undefined) await welcomed(device);
   while (!habits.over()) {
     if (conv === undefined) {
       conv = await client.open(habits.channel);
@@ -46,4 +49,14 @@ export async function visit(
     } else habits.onRefusal(refused, device);
   }
   return conv;
+}
+
+/** Only then does one see the conversation from before. */
+function welcomed({ client }: Device): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = client.on("welcome", () => {
+      stop();
+      resolve();
+    });
+  });
 }

@@ -8,6 +8,8 @@ export interface Scenario {
   /** The options that are its own, as `list` shows them, with their defaults. */
   readonly flags?: string;
   readonly settings: Partial<Settings>;
+  /** Settings that follow from the others, unless they are given. */
+  sized?(settings: Omit<Settings, "faults">): Partial<Settings>;
   /** Faults, given the settings as they are in the end. */
   faults(settings: Omit<Settings, "faults">): readonly Fault[];
 }
@@ -17,7 +19,8 @@ export interface Scenario {
  * @throws Error for settings that contradict each other
  */
 export function settingsOf(scenario: Scenario, given: Partial<Settings>, seed: number): Settings {
-  const base = { ...usualSettings, ...scenario.settings, ...given, scenario: scenario.name, seed };
+  const plain = { ...usualSettings, ...scenario.settings, ...given, scenario: scenario.name, seed };
+  const base = { ...plain, ...scenario.sized?.(plain), ...given };
   if (base.zone > base.zones) throw new Error(`there is no zone ${base.zone} of ${base.zones}`);
   if (base.members > 0 && base.members < base.users)
     throw new Error(`${base.users} users cannot be online of ${base.members} members`);

@@ -23,7 +23,12 @@ export const scenarios: readonly Scenario[] = [
       seconds: 60,
       shards: 256,
       admit: 500,
+      earlier: "stored",
+      // As usual support does; nobody's silence ends a conversation within a run.
+      idleMs: 1_800_000,
     },
+    // A crowd comes no faster than the nodes let it in.
+    sized: ({ users, nodes, admit }) => ({ arriveSeconds: Math.max(5, users / (nodes * admit * 0.8)) }),
     faults: ({ kill, zone, gateway, gatewayBackMs }) => {
       if (gateway) return [{ at: 10_000, kind: "cut-sockets", target: "*", for: gatewayBackMs, value: 1 }];
       // Whoever was connected to a zone without power hears nothing: only heartbeats tell.

@@ -2,6 +2,7 @@
  * The simulated store's server side: the in-memory store and a record of what it accepted. A failover makes a lagging
  * replica the store: what had not reached it is forgotten, and the run has another id.
  */
+import { assert } from "../../base/assert.ts";
 import type { Clock } from "../../base/clock.ts";
 import { memoryStore } from "../../store/memory.ts";
 import type { Owner, ShardCommit, Store } from "../../store/store.ts";
@@ -66,6 +67,17 @@ export class StoreServer implements RemoteServer {
     const before = this.#furnish;
     this.#furnish = (store) => wrap(before(store));
     this.#primary = wrap(this.#primary);
+  }
+
+  /** Takes in what an owner of the past left of one shard, as its first commit. */
+  async inherit(owner: Owner, commit: ShardCommit): Promise<void> {
+    const at = this.process.clock.now();
+    const { shard, epoch } = commit;
+    await this.#primary.claim(owner, [{ shard, epoch }]);
+    const [verdict] = await this.#primary.commit(owner, [commit]);
+    assert(verdict?.kind === "committed", `nobody else has written shard ${shard}`);
+    this.note({ kind: "claim", at, owner, shard, epoch });
+    this.note({ kind: "commit", at, owner, commit });
   }
 
   /** Notes what was accepted; a commit that was only repeated counts once. */
