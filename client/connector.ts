@@ -39,7 +39,10 @@ export interface ConnectorOwner {
   takeAcks(): Record<string, number> | undefined;
 }
 
-const wakeEveryMs = 5_000;
+/** Pause between coming back twice because the device woke up; it doubles up to the cap and is forgotten after a calm. */
+const wakeAgainMs = 250;
+const wakeAgainCapMs = 5_000;
+const wakeCalmMs = 10_000;
 const badTokenTries = 2;
 
 /** The connection of one client. */
@@ -61,6 +64,7 @@ export class Connector {
   #cancelDrain: Cancel = () => {};
   #cancelWake: Cancel = () => {};
   #wokeAt = Number.NEGATIVE_INFINITY;
+  #wakeAgainMs = wakeAgainMs;
   /** When the present wait is over; undefined while nothing is waited for. */
   #retryAt: number | undefined;
 
@@ -213,9 +217,9 @@ export class Connector {
     if (this.#link) return this.#link.probe();
     if (this.#waitMs !== undefined) return;
     const now = this.#environment.now();
-    const soonest = this.#wokeAt + wakeEveryMs;
+    const soonest = this.#wokeAt + this.#wakeAgainMs;
     if (now >= soonest) return this.#comeBack();
-    // Woken again so soon, it does not wait out its backoff either: a phone often changes its network twice.
+    // Woken again so soon, it does not wait out its backoff either: a phone often changes its network several times.
     if (this.#retryAt === undefined || this.#retryAt <= soonest) return;
     this.#retryAt = soonest;
     this.#cancelTimer();
@@ -223,7 +227,10 @@ export class Connector {
   }
 
   #comeBack(): void {
-    this.#wokeAt = this.#environment.now();
+    const now = this.#environment.now();
+    const calm = now - this.#wokeAt >= wakeCalmMs;
+    this.#wakeAgainMs = calm ? wakeAgainMs : Math.min(wakeAgainCapMs, 2 * this.#wakeAgainMs);
+    this.#wokeAt = now;
     this.#connect();
   }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { calmMs, Reconnect, reconnectCapMs } from "../../client/reconnect.ts";
+import { calmMs, forgivingMs, Reconnect, reconnectCapMs } from "../../client/reconnect.ts";
 
 const always = (value: number) => () => value;
 const waitOf = (decision: ReturnType<Reconnect["closed"]>): number =>
@@ -43,16 +43,39 @@ describe("reconnect", () => {
     expect(now).toBeLessThan(later);
   });
 
-  it("keeps its backoff when a connection lasted less than a minute", () => {
+  it("takes one doubling back for every five seconds that a connection lasted", () => {
+    const afterLife = (lifeMs: number): number => {
+      const reconnect = new Reconnect(always(1));
+      for (let failure = 0; failure < 4; failure += 1) reconnect.closed(0, 1006);
+      reconnect.connected(1000);
+      return waitOf(reconnect.closed(1000 + lifeMs, 1006));
+    };
+    expect([0, 1, 2, 3, 4, 5].map((lives) => afterLife(lives * forgivingMs))).toEqual([
+      16_000, 8000, 4000, 2000, 1000, 1000,
+    ]);
+    expect(afterLife(forgivingMs - 1)).toBe(16_000);
+  });
+
+  it("does not come back later and later where each connection lasts a while", () => {
     const reconnect = new Reconnect(always(1));
-    for (let failure = 0; failure < 4; failure += 1) reconnect.closed(0, 1006);
-    reconnect.connected(1000);
-    expect(waitOf(reconnect.closed(1000 + calmMs - 1, 1006))).toBe(16_000);
+    for (let loss = 0; loss < 20; loss += 1) {
+      reconnect.connected(loss * 20_000);
+      expect(waitOf(reconnect.closed(loss * 20_000 + 15_000, 1006))).toBe(1000);
+    }
+  });
+
+  it("comes back later and later where connections are dropped at once", () => {
+    const reconnect = new Reconnect(always(1));
+    const waits = [0, 1, 2, 3, 4, 5, 6].map((loss) => {
+      reconnect.connected(loss * 60_000);
+      return waitOf(reconnect.closed(loss * 60_000 + 4000, 1006));
+    });
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
   });
 
   it("forgets its backoff after a minute of calm", () => {
     const reconnect = new Reconnect(always(1));
-    for (let failure = 0; failure < 4; failure += 1) reconnect.closed(0, 1006);
+    for (let failure = 0; failure < 40; failure += 1) reconnect.closed(0, 1006);
     reconnect.connected(1000);
     expect(waitOf(reconnect.closed(1000 + calmMs, 1006))).toBe(1000);
   });
