@@ -20,7 +20,6 @@ export const calmMs = 60_000;
 /** A connection that lived so long takes one doubling back. */
 export const forgivingMs = 5_000;
 
-export const forgivingMs = 5000;
 const laterBaseMs = 1_000;
 const nowBaseMs = 250;
 /** More doublings than the longest span has from the shortest are not counted, or they would have to be taken back too. */
