@@ -230,6 +230,7 @@ export class Connector {
     const now = this.#environment.now();
     const calm = now - this.#wokeAt >= wakeCalmMs;
     this.#wakeAgainMs = calm ? wakeAgainMs : Math.min(wakeAgainCapMs, 2 * this.#wakeAgainMs);
+    if (calm) this.#reconnect.forget();
     this.#wokeAt = now;
     this.#connect();
   }

@@ -35,6 +35,11 @@ export class Reconnect {
     this.#random = random;
   }
 
+  /** The device woke up, or has a network again: what failed before says little about the server. */
+  forget(): void {
+    this.#failures = 0;
+  }
+
   /** The server welcomed us. */
   connected(nowMs: number): void {
     this.#onlineSince = nowMs;

@@ -80,6 +80,13 @@ describe("reconnect", () => {
     expect(waitOf(reconnect.closed(1000 + calmMs, 1006))).toBe(1000);
   });
 
+  it("forgets at once when the device woke up", () => {
+    const reconnect = new Reconnect(always(1));
+    for (let failure = 0; failure < 40; failure += 1) reconnect.closed(0, 1006);
+    reconnect.forget();
+    expect([0, 1].map(() => waitOf(reconnect.closed(0, 1006)))).toEqual([1000, 2000]);
+  });
+
   it("never comes back before the time that the server asked for, nor much later", () => {
     fc.assert(
       fc.property(
