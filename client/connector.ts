@@ -42,7 +42,7 @@ export interface ConnectorOwner {
 /** Pause between coming back twice because the device woke up; it doubles up to the cap and is forgotten after a calm. */
 const wakeAgainMs = 250;
 const wakeAgainCapMs = 5_000;
-const wakeCalmMs = 10_000;
+const wakeCalmMs = 6_000;
 const badTokenTries = 2;
 
 /** The connection of one client. */

@@ -99,7 +99,7 @@ export class Engine {
 
   /** Sends a frame that nothing answers; false, and nothing sent, while there is no connection. */
   tell(frame: ClientFrame): boolean {
-    if (this.#connector.online) this.#connector.send(frame);
+    if (this.#connector.online) this.#sendCounted(frame);
     return this.#connector.online;
   }
 
@@ -131,7 +131,7 @@ export class Engine {
     }
     const { frames, syncs } = this.outbox.due(now, this.#environment.wall());
     for (const frame of frames) this.#connector.send(frame);
-    for (const frame of this.#requests.due(now)) this.#connector.send(frame);
+    for (const frame of this.#requests.due(now)) this.#sendCounted(frame);
     const nextAt = oldest(this.outbox.nextDueAt(), this.#requests.nextDueAt());
     if (nextAt !== undefined)
       this.#cancelTimer = this.#environment.after(Math.max(1, nextAt - now), () => this.#pump());
@@ -182,14 +182,23 @@ export class Engine {
 
   #welcomed(frame: Extract<ServerFrame, { t: "welcome" }>): void {
     const again = this.#connector.online;
-    this.outbox.allow(frame.limits.maxInFlight);
+    if (!again) {
+      const { maxInFlight, commandsPerSecond } = frame.limits;
+      this.outbox.allow(maxInFlight, commandsPerSecond, this.#environment.now());
+    }
     if (!this.feed.welcome(frame)) return;
     if (!again) this.#connector.welcomed(frame.url);
     for (const [conv, seq] of this.#reads) {
       const followed = this.feed.conversations.find((known) => known.conv === conv);
-      if (followed && followed.read < seq) this.#connector.send({ t: "read", conv, seq });
+      if (followed && followed.read < seq) this.#sendCounted({ t: "read", conv, seq });
     }
     this.#pump();
+  }
+
+  /** Sends what the server counts against the rate of commands. */
+  #sendCounted(frame: ClientFrame): void {
+    this.outbox.went(this.#environment.now());
+    this.#connector.send(frame);
   }
 
   #acknowledge(): void {

@@ -5,11 +5,12 @@
  * and which frames came, and says which frames go. Invariants: a command leaves the outbox only with its answer, or
  * when its effect was found in the log (NoLostAck); a repeat has the same number, and a new producer only ever gets
  * what the log was seen not to hold (NoDupEffect); order per target is the order of `add` (SenderFIFO); what waits is
- * bounded (StormBounded). Each target has a producer of its own, because the `ack` of an `open` names the
+ * bounded, and goes no faster than the server takes it, each target in turn (StormBounded). Each target has a producer of its own, because the `ack` of an `open` names the
  * conversation that it made: numbers of one producer on two targets could be mistaken for each other.
  */
 import { limits } from "../protocol/limits.ts";
 import { isOpen, Lane, type CommandBody, type Entry } from "./lane.ts";
+import { Pace } from "./pace.ts";
 import { retryOf } from "./refusal.ts";
 import type { Code } from "../protocol/codes.ts";
 import type { CommandFrame, ServerFrame } from "../protocol/frames.ts";
@@ -65,6 +66,7 @@ export class Outbox {
   readonly #newProducer: () => string;
   readonly #random: () => number;
   readonly #lanes = new Map<string, Lane>();
+  readonly #pace = new Pace();
   #maxInFlight: number = limits.maxInFlight;
   #nextKey = 1;
 
@@ -86,14 +88,20 @@ export class Outbox {
     return key;
   }
 
-  /** What the server allows in flight per producer, as `welcome` says. */
-  allow(maxInFlight: number): void {
+  /** A connection begins: what the server allows in flight per producer, and a second, as `welcome` says. */
+  allow(maxInFlight: number, perSecond: number, nowMs: number): void {
     this.#maxInFlight = Math.max(1, Math.min(limits.maxInFlight, maxInFlight));
+    this.#pace.begin(perSecond, nowMs);
+  }
+
+  /** A frame of another kind went that the server counts as well. */
+  went(nowMs: number): void {
+    this.#pace.spend(1, nowMs);
   }
 
   /** Frames to send now, in order, and logs to read because a producer is in doubt. */
   due(nowMs: number, wallMs: number): { frames: CommandFrame[]; syncs: SyncWanted[] } {
-    const frames: CommandFrame[] = [];
+    const ready: { lane: Lane; entry: Entry; turn: number }[] = [];
     const syncs: SyncWanted[] = [];
     for (const lane of this.#lanes.values()) {
       if (!lane.syncing && lane.isDoubtful(wallMs)) lane.syncing = true;
@@ -107,12 +115,17 @@ export class Outbox {
         });
       }
       lane.window = Math.min(lane.window, this.#maxInFlight);
-      for (const entry of lane.sendable(nowMs)) {
-        frames.push(frameOf(lane, entry));
-        entry.firstSentWall ??= wallMs;
-        Object.assign(entry, { state: "sent", sentAt: nowMs, sends: entry.sends + 1 });
-      }
+      ready.push(...lane.sendable(nowMs).map((entry, turn) => ({ lane, entry, turn })));
     }
+    const room = this.#pace.room(nowMs);
+    if (ready.length > room) ready.sort((a, b) => a.turn - b.turn || a.entry.key - b.entry.key);
+    const going = ready.slice(0, room);
+    this.#pace.spend(going.length, nowMs);
+    const frames = going.map(({ lane, entry }) => {
+      entry.firstSentWall ??= wallMs;
+      Object.assign(entry, { state: "sent", sentAt: nowMs, sends: entry.sends + 1 });
+      return frameOf(lane, entry);
+    });
     return { frames, syncs };
   }
 
@@ -120,7 +133,7 @@ export class Outbox {
   nextDueAt(): number | undefined {
     const times = [...this.#lanes.values()]
       .filter((lane) => !lane.syncing && lane.entries.slice(0, lane.window).some((e) => e.state === "unsent"))
-      .map((lane) => lane.holdUntil);
+      .map((lane) => Math.max(lane.holdUntil, this.#pace.nextAt()));
     const sent = this.oldestSentAt();
     if (sent !== undefined) times.push(sent + resendMs);
     return times.length === 0 ? undefined : Math.min(...times);
@@ -174,6 +187,7 @@ export class Outbox {
         lane.settle(entry, "refused");
         return { kind: "refused", key: entry.key, code: frame.code };
       case "same":
+        if (frame.code === "RATE_LIMITED") this.#pace.refused(frame.waitMs ?? 0, nowMs);
         if (entry.state === "sent") this.#setBack(lane, entry.n, nowMs, frame.waitMs);
         return undefined;
       case "from-last":

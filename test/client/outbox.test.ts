@@ -62,8 +62,36 @@ describe("outbox", () => {
 
   it("keeps fewer in flight when the server allows fewer", () => {
     const outbox = outboxWith(50);
-    outbox.allow(4);
+    outbox.allow(4, 20, 0);
     expect(numbers(outbox)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("sends no faster than the server takes commands, each target in turn", () => {
+    const outbox = outboxWith(0);
+    outbox.allow(32, 20, 0);
+    for (let index = 1; index <= 30; index += 1) outbox.add(say(`m${index}`, "g.one"), 0, 0);
+    for (let index = 31; index <= 52; index += 1) outbox.add(say(`m${index}`, "g.two"), 0, 0);
+    outbox.add(say("m53", "g.three"), 0, 0);
+    const sent = (at: number): string[] => outbox.due(at, at).frames.map(textOf);
+    const first = sent(0);
+    expect(first).toHaveLength(48);
+    expect(first.slice(0, 5)).toEqual(["m1", "m31", "m53", "m2", "m32"]);
+    expect(outbox.nextDueAt()).toBe(50);
+    expect(sent(49)).toEqual([]);
+    expect(sent(100)).toEqual(["m26", "m27"]);
+    for (let other = 0; other < 5; other += 1) outbox.went(100);
+    expect(outbox.nextDueAt()).toBe(400);
+    expect(sent(400)).toEqual(["m28"]);
+  });
+
+  it("sends nothing to any target while the server asks to slow down", () => {
+    const outbox = outboxWith(1);
+    outbox.allow(32, 20, 0);
+    numbers(outbox);
+    outbox.add(say("x", "g.one"), 0, 0);
+    outbox.nack(nack(1, "RATE_LIMITED", { waitMs: 500 }), 0);
+    expect(outbox.due(499, 499).frames).toEqual([]);
+    expect(outbox.due(501, 501).frames).toHaveLength(1);
   });
 
   it("shrinks its window to one after BUSY, waits as long as asked, and doubles it per acknowledgement", () => {
