@@ -29,7 +29,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     fc.record({ do: fc.constantFrom("away" as const, "blocked" as const), on: fc.boolean() }),
     fc.record({ do: fc.constantFrom("sweep" as const, "settle" as const) }),
   ),
-  { maxLength: 80 },
+  { maxLength: 80, size: "max" },
 );
 
 /** Events that were published once: those that the log has forgotten meanwhile still arrive. */
