@@ -40,6 +40,8 @@ export class Lane {
   /** The producer is in doubt: nothing is sent until the log was read. */
   syncing = false;
   syncAsked = false;
+  /** How many commands of all lanes had been sent when one of this was last. */
+  served = 0;
   /** Wall time of the last sign that the server knows the producer. */
   provenAtWall: number;
   #next = 1;

@@ -69,6 +69,8 @@ export class Outbox {
   readonly #pace = new Pace();
   #maxInFlight: number = limits.maxInFlight;
   #nextKey = 1;
+  /** Commands sent so far. */
+  #served = 0;
 
   constructor(newProducer: () => string, random: () => number) {
     this.#newProducer = newProducer;
@@ -118,11 +120,12 @@ export class Outbox {
       ready.push(...lane.sendable(nowMs).map((entry, turn) => ({ lane, entry, turn })));
     }
     const room = this.#pace.room(nowMs);
-    if (ready.length > room) ready.sort((a, b) => a.turn - b.turn || a.entry.key - b.entry.key);
+    if (ready.length > room) ready.sort((a, b) => a.turn - b.turn || a.lane.served - b.lane.served);
     const going = ready.slice(0, room);
     this.#pace.spend(going.length, nowMs);
     const frames = going.map(({ lane, entry }) => {
       entry.firstSentWall ??= wallMs;
+      lane.served = ++this.#served;
       Object.assign(entry, { state: "sent", sentAt: nowMs, sends: entry.sends + 1 });
       return frameOf(lane, entry);
     });

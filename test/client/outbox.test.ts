@@ -81,7 +81,10 @@ describe("outbox", () => {
     expect(sent(100)).toEqual(["m26", "m27"]);
     for (let other = 0; other < 5; other += 1) outbox.went(100);
     expect(outbox.nextDueAt()).toBe(400);
-    expect(sent(400)).toEqual(["m28"]);
+    outbox.add(say("m54", "g.four"), 0, 0);
+    expect(sent(400)).toEqual(["m54"]);
+    outbox.add(say("m55", "g.three"), 0, 0);
+    expect([sent(450), sent(500), sent(550)]).toEqual([["m55"], ["m28"], ["m29"]]);
   });
 
   it("sends nothing to any target while the server asks to slow down", () => {
