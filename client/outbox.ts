@@ -5,8 +5,9 @@
  * and which frames came, and says which frames go. Invariants: a command leaves the outbox only with its answer, or
  * when its effect was found in the log (NoLostAck); a repeat has the same number, and a new producer only ever gets
  * what the log was seen not to hold (NoDupEffect); order per target is the order of `add` (SenderFIFO); what waits is
- * bounded, and goes no faster than the server takes it, each target in turn (StormBounded). Each target has a producer of its own, because the `ack` of an `open` names the
- * conversation that it made: numbers of one producer on two targets could be mistaken for each other.
+ * bounded, and goes no faster than the server takes it, each target in turn (StormBounded). Each target has a producer
+ * of its own, because the `ack` of an `open` names the conversation that it made: numbers of one producer on two targets
+ * could be mistaken for each other.
  */
 import { limits } from "../protocol/limits.ts";
 import { isOpen, Lane, type CommandBody, type Entry } from "./lane.ts";
