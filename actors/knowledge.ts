@@ -10,6 +10,8 @@ import type { Knowledge, KnowledgeOf } from "./robot.ts";
 /** Share of the question's terms that the found entry must explain. */
 const minShare = 0.33;
 const maxTerms = 64;
+/** Making one takes longer than cutting a question. */
+const segmenter = new Intl.Segmenter("zh", { granularity: "word" });
 const han = /\p{Script=Han}/u;
 
 /** Words that tell nothing about what is asked. */
@@ -39,7 +41,6 @@ export function knowledgeBase(): KnowledgeOf {
 
 /** The terms of a text: normalised NFKC lower case words without stop words, and pairs of Chinese characters. */
 export function termsOf(text: string): string[] {
-  const segmenter = new Intl.Segmenter("zh", { granularity: "word" });
   const terms = new Set<string>();
   const add = (term: string): void => {
     if (!stopWords.has(term) && terms.size < maxTerms) terms.add(term);
@@ -92,10 +93,10 @@ function indexOf(robot: RobotConfig): Knowledge {
     }
   return {
     answer(question) {
-      const asked = termsOf(question).length;
-      if (asked === 0) return undefined;
-      const [best] = index.search(question);
-      if (best === undefined || best.queryTerms.length < asked * minShare) return undefined;
+      const asked = termsOf(question);
+      if (asked.length === 0) return undefined;
+      const [best] = index.search(question, { tokenize: () => asked });
+      if (best === undefined || best.queryTerms.length < asked.length * minShare) return undefined;
       return answers[best.id as number];
     },
   };
