@@ -34,6 +34,8 @@ export interface ConnectionParts {
   urlElsewhere(): string | undefined;
   /** The connection begins to attach: from now on it has to attach again whenever its session moves. */
   onAttaching(conn: number): void;
+  /** Something goes on: the connection is looked at every second until it rests. */
+  onStirred(conn: number): void;
   /** The connection takes no more deliveries until its client has read on. */
   onBlocked(conn: number): void;
   onClosed(conn: number): void;

@@ -13,6 +13,7 @@ import { limits } from "../protocol/limits.ts";
 import { encodeAddress, sessionAddress, shardOf, type Address } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import { Commands, type CommandsPort } from "./commands.ts";
+import { Deadlines } from "./deadlines.ts";
 import { lostCode, type ConnectionEvent, type DetachCause } from "./connection-log.ts";
 import type { Parsed } from "./inbound.ts";
 import type { Described, Principal, SessionDescription } from "./messages.ts";
@@ -24,9 +25,11 @@ import type { AskReply } from "./runtime/envelope.ts";
 import { errorFrame } from "./server-frames.ts";
 import type { Claims, Socket } from "./socket.ts";
 import { Subscriptions, type SubscriptionsPort } from "./subscriptions.ts";
+import type { Swept } from "./sweep-wheel.ts";
 import { Welcome } from "./welcome.ts";
 
-type Stage = "new" | "authenticating" | "attaching" | "live" | "closed";
+/** `attaching` from when the token came. */
+type Stage = "new" | "attaching" | "live" | "closed";
 
 /** All frames of one connection together, heartbeats and acknowledgements too: no client of ours comes near. */
 const framesPerSecond = 500;
@@ -36,7 +39,7 @@ const earlyMax = 1024;
 const typingMs = 1000;
 
 /** One connection. */
-export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
+export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, Swept {
   /** Its id on this node, never used twice. */
   readonly id: number;
   readonly parts: ConnectionParts;
@@ -48,15 +51,13 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
   readonly #commands: Commands;
   readonly #typed = new SparseMap<ConversationId, number>();
   #early: (() => void)[] = [];
+  readonly #deadlines: Deadlines;
   #stage: Stage = "new";
-  #openedAt: number;
-  #heardAt: number;
   #principal: Principal | undefined;
-  #expiresAt = 0;
   #device = "";
   #attempt = 0;
   #sessionShard = -1;
-  #leaveAt = Infinity;
+  #stirred = false;
 
   constructor(parts: ConnectionParts, id: number, socket: Socket) {
     this.parts = parts;
@@ -64,8 +65,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
     this.#socket = socket;
     const now = parts.clock.now();
     const { perSecond, burst } = parts.rate;
-    this.#openedAt = now;
-    this.#heardAt = now;
+    this.#deadlines = new Deadlines(now);
     this.rate = new RateLimit(perSecond, burst, now);
     this.#frames = new RateLimit(
       Math.max(framesPerSecond, 4 * perSecond),
@@ -79,8 +79,8 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
 
   /** The first frame: the server speaks first. */
   greet(): void {
-    const { heartbeatMs, authMs, maxFrameBytes } = limits;
-    this.frame({ t: "hello", node: this.parts.node, hb: heartbeatMs, authMs, maxFrame: maxFrameBytes });
+    const { heartbeatMs: hb, authMs, maxFrameBytes: maxFrame } = limits;
+    this.frame({ t: "hello", node: this.parts.node, hb, authMs, maxFrame });
   }
 
   /** Whether it is still there. */
@@ -96,8 +96,9 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
   /** Takes one frame. */
   receive(parsed: Parsed): void {
     if (!this.open) return;
-    this.#heardAt = this.parts.clock.now();
-    if (this.#frames.take(this.#heardAt) > 0) return this.close(closeCodes.rate, "too many frames");
+    const now = this.parts.clock.now();
+    this.#deadlines.heard(now);
+    if (this.#frames.take(now) > 0) return this.close(closeCodes.rate, "too many frames");
     switch (parsed.kind) {
       case "bad":
         this.frame(errorFrame("BAD_FRAME", undefined, parsed.reason));
@@ -123,7 +124,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
     if (!this.open) return;
     if (this.#stage === "live") {
       this.#reads.flush(this.who());
-      const drained = this.#leaveAt < Infinity || code === closeCodes.drain;
+      const drained = this.#deadlines.leaving || code === closeCodes.drain;
       this.#tell({ event: "detach", code, cause: drained ? "drain" : cause });
     }
     this.#stage = "closed";
@@ -142,37 +143,42 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
 
   /** Asks the client to move, and closes after `afterMs` if it has not; asked again, the sooner one holds. */
   drain(afterMs: number): void {
-    const leaveAt = this.parts.clock.now() + afterMs + 1000;
-    if (leaveAt >= this.#leaveAt) return;
-    this.#leaveAt = leaveAt;
+    if (!this.#deadlines.leave(this.parts.clock.now() + afterMs + 1000)) return;
+    this.#stir();
     const url = this.parts.urlElsewhere();
     this.frame({ t: "drain", afterMs: Math.round(afterMs), ...(url === undefined ? {} : { url }) });
   }
 
   /** Time in which nothing could be heard, since this process did not run or did not read, is not the client's. */
   forgive(ms: number): void {
-    this.#openedAt += ms;
-    this.#heardAt += ms;
+    this.#deadlines.forgive(ms);
   }
 
-  /** Once a second: deadlines, heartbeats, tokens. `pumps`: also look after what stays unconfirmed. */
-  sweep(now: number, pumps: boolean): void {
-    if (!this.open) return;
-    if (this.#stage === "new" && now - this.#openedAt > limits.authMs) {
-      return this.close(closeCodes.authTimeout, "no auth in time");
+  /**
+   * Deadlines, heartbeats, tokens, read marks; `pumps`: also what stays unconfirmed. Answers after how many milliseconds
+   * the next deadline may come, if nothing happens.
+   */
+  sweep(now: number, pumps: boolean): number {
+    if (this.#stage === "closed") return Infinity;
+    const { inMs, code, reason } = this.#deadlines.next(this.#stage, now, this.parts.clock.wall());
+    if (inMs < 0) {
+      this.close(code, reason);
+      return Infinity;
     }
-    if (this.#stage !== "live" && now - this.#openedAt > limits.authMs + 2 * limits.commandMs) {
-      return this.close(closeCodes.unavailable, "attach took too long");
-    }
-    if (now - this.#heardAt > limits.heartbeatMs * limits.heartbeatMisses) {
-      return this.close(closeCodes.missedHeartbeat, "missed heartbeats");
-    }
-    if (this.#stage === "live" && this.parts.clock.wall() > this.#expiresAt) {
-      return this.close(closeCodes.tokenExpired, "token expired");
-    }
-    if (now > this.#leaveAt) return this.close(closeCodes.drain, "node is draining");
     if (this.#stage === "live") this.#reads.flush(this.who());
     if (pumps) this.subscriptions.sweep();
+    return inMs;
+  }
+
+  rest(): boolean {
+    this.#stirred = this.#deadlines.leaving || !this.#reads.told || !this.subscriptions.settled;
+    return !this.#stirred;
+  }
+
+  #stir(): void {
+    if (this.#stirred || !this.open) return;
+    this.#stirred = true;
+    this.parts.onStirred(this.id);
   }
 
   /** Another connection of this device was attached. */
@@ -222,11 +228,13 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
 
   /** An own `send` was acknowledged: where it follows the device's position, that is its delivery. */
   own(conv: ConversationId, seq: number, epoch: number, prev: number): void {
+    this.#stir();
     this.subscriptions.get(conv)?.own(seq, epoch, prev);
   }
 
   /** Notes the highest number that was read; written to the conversation by the next sweep. */
   noteRead(conv: ConversationId, seq: number): void {
+    this.#stir();
     this.#reads.note(conv, seq);
   }
 
@@ -246,6 +254,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
 
   /** Whether deliveries are taken now; if not, it is looked at again until they are. */
   ready(): boolean {
+    this.#stir();
     if (this.#stage !== "live") return false;
     if (this.#socket.buffered() <= limits.dropEphemeraBytes) return true;
     this.parts.onBlocked(this.id);
@@ -312,7 +321,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
     attempt: number,
     cursors: Readonly<Record<string, Cursor>>,
   ): Promise<void> {
-    this.#stage = "authenticating";
+    this.#stage = "attaching";
     const claims = this.#accept(await this.parts.verify(token));
     const principal = claims === undefined ? undefined : principalOf(claims);
     if (!this.open) return;
@@ -326,11 +335,10 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
       return this.close(closeCodes.overload, "overload");
     }
     this.#principal = principal;
-    this.#expiresAt = claims.expiresAt;
+    this.#deadlines.expiresAt = claims.expiresAt;
     this.#device = device;
     this.#attempt = attempt;
     this.#sessionShard = shardOf(this.#session(), this.parts.shards);
-    this.#stage = "attaching";
     this.parts.onAttaching(this.id);
     const reply = await this.#askAttach();
     if (!this.open) return;
@@ -342,7 +350,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
     if (!this.open) return;
     this.#stage = "live";
     welcome.send();
-    const tookMs = Math.round(this.parts.clock.now() - this.#openedAt);
+    const tookMs = Math.round(this.parts.clock.now() - this.#deadlines.openedAt);
     this.#tell({ event: Object.keys(cursors).length > 0 ? "resume" : "attach", tookMs });
     for (const run of this.#early.splice(0)) run();
   }
@@ -367,7 +375,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
     const fresh = claims === undefined ? undefined : principalOf(claims);
     const same = old.tenant === fresh?.tenant && old.role === fresh.role && old.user === fresh.user;
     if (claims === undefined || !same) return this.frame(errorFrame("UNAUTHORIZED", id));
-    this.#expiresAt = Math.max(this.#expiresAt, claims.expiresAt);
+    this.#deadlines.expiresAt = Math.max(this.#deadlines.expiresAt, claims.expiresAt);
     this.frame({ t: "ok", id });
   }
 
@@ -385,10 +393,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort {
   }
 
   #attachment(): { shard: number; session: string; device: string } {
-    return {
-      shard: this.#sessionShard,
-      session: encodeAddress(this.#session()),
-      device: this.#device,
-    };
+    const session = encodeAddress(this.#session());
+    return { shard: this.#sessionShard, session, device: this.#device };
   }
 }

@@ -18,10 +18,14 @@ import type { Parsed } from "./inbound.ts";
 import type { NodeEnvelope } from "./runtime/envelope.ts";
 import type { ActorSystem, Family, Mailbox } from "./runtime/nact.ts";
 import type { Socket } from "./socket.ts";
+import { SweepWheel } from "./sweep-wheel.ts";
 
 /** What a gateway is made of. */
 export interface GatewayParts {
-  readonly connection: Omit<ConnectionParts, "urlElsewhere" | "onAttaching" | "onBlocked" | "onClosed">;
+  readonly connection: Omit<
+    ConnectionParts,
+    "urlElsewhere" | "onAttaching" | "onStirred" | "onBlocked" | "onClosed"
+  >;
   readonly routing: Routing;
   readonly random: Random;
   readonly log: Log;
@@ -78,7 +82,6 @@ const bucketSize = 256;
 const framesPerWake = 128;
 const waitingFramesMax = 512;
 const sweepMs = 1000;
-const pumpSweepEvery = 3;
 const lagProbeMs = 50;
 const lagPauseMs = 200;
 const reattachAtOnce = 64;
@@ -95,12 +98,12 @@ export class Gateway {
   readonly #reattach = new Set<Connection>();
   /** Those whose clients do not read fast enough: looked at until they do. */
   readonly #blocked = new Set<Connection>();
+  readonly #wheel = new SweepWheel<Connection>();
   readonly #cancels: Cancel[] = [];
   readonly #frames;
   readonly #onFrame = (member: Member, text: string): void => this.#receive(member, text);
   #reattaching = 0;
   #ids = 0;
-  #sweeps = 0;
   #sweptAt: number;
   #pausedAt: number | undefined;
 
@@ -110,6 +113,7 @@ export class Gateway {
       ...parts.connection,
       urlElsewhere: () => this.#urlElsewhere(),
       onAttaching: (conn) => this.#attaching(conn),
+      onStirred: (conn) => this.#stir(conn),
       onBlocked: (conn) => this.#block(conn),
       onClosed: (conn) => this.#forget(conn),
     };
@@ -143,6 +147,7 @@ export class Gateway {
     bucket.members++;
     const member = new Member(connection, socket, bucket, this.#onFrame);
     this.#members.set(connection.id, member);
+    this.#wheel.add(connection);
     if (this.#pausedAt !== undefined) socket.pause();
     connection.greet();
     return member;
@@ -237,6 +242,11 @@ export class Gateway {
     return urls[Math.floor(random.float() * urls.length)];
   }
 
+  #stir(conn: number): void {
+    const connection = this.#members.get(conn)?.connection;
+    if (connection !== undefined) this.#wheel.stir(connection);
+  }
+
   #block(conn: number): void {
     const connection = this.#members.get(conn)?.connection;
     if (connection !== undefined) this.#blocked.add(connection);
@@ -265,6 +275,7 @@ export class Gateway {
     this.#members.delete(conn);
     this.#reattach.delete(connection);
     this.#blocked.delete(connection);
+    this.#wheel.forget(connection);
     const ofShard = this.#byShard.get(connection.sessionShard);
     ofShard?.delete(connection);
     if (ofShard?.size === 0) this.#byShard.delete(connection.sessionShard);
@@ -312,8 +323,7 @@ export class Gateway {
     const lateMs = now - this.#sweptAt - sweepMs;
     this.#sweptAt = now;
     if (lateMs > sweepMs) this.#forgive(lateMs);
-    const pumps = ++this.#sweeps % pumpSweepEvery === 0;
-    for (const { connection } of this.#members.values()) connection.sweep(now, pumps);
+    this.#wheel.turn(now);
   }
 
   #forgive(ms: number): void {

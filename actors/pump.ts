@@ -68,6 +68,11 @@ export class Pump {
     return this.#seen[0];
   }
 
+  /** Whether nothing is on its way, to be read or unconfirmed: no sweep is needed until it asks whether it may push. */
+  get settled(): boolean {
+    return this.#closed || (this.#unacked.length === 0 && !this.#wanted && !this.#reading);
+  }
+
   /** Ends it: nothing is pushed any more. */
   close(): void {
     this.#closed = true;

@@ -21,6 +21,11 @@ export class ReadMarks {
     if (seq > (this.#marks.get(conv) ?? 0)) this.#marks.set(conv, seq);
   }
 
+  /** Whether all of them were told. */
+  get told(): boolean {
+    return this.#marks.size === 0;
+  }
+
   /** Tells the conversations. */
   flush(by: Principal): void {
     if (this.#marks.size === 0) return;

@@ -161,6 +161,11 @@ export class Subscription implements Listener {
     this.#pump?.resume();
   }
 
+  /** Whether its deliveries need no looking after now. */
+  get settled(): boolean {
+    return this.#pump?.settled ?? true;
+  }
+
   /** Every few seconds. */
   sweep(): void {
     this.#pump?.sweep();

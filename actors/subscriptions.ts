@@ -159,6 +159,12 @@ export class Subscriptions implements SubscriptionPort {
     for (const subscription of this.#byConv.values()) subscription.resume();
   }
 
+  /** Whether no deliveries need looking after now. */
+  get settled(): boolean {
+    for (const subscription of this.#byConv.values()) if (!subscription.settled) return false;
+    return true;
+  }
+
   /** Every few seconds: looks after what stays unconfirmed. */
   sweep(): void {
     for (const subscription of this.#byConv.values()) subscription.sweep();

@@ -190,7 +190,10 @@ export function edgeWorld(): EdgeWorld {
     };
   };
   const hub = new Hub({ clock, routing, ask, send, readLog });
-  const connection: Omit<ConnectionParts, "urlElsewhere" | "onAttaching" | "onBlocked" | "onClosed"> = {
+  const connection: Omit<
+    ConnectionParts,
+    "urlElsewhere" | "onAttaching" | "onStirred" | "onBlocked" | "onClosed"
+  > = {
     clock,
     log: recordingLog(lines),
     node: "here",
