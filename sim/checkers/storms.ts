@@ -5,6 +5,7 @@
  */
 import type { ConnectionInput } from "../../actors/gateway.ts";
 import type { Socket } from "../../actors/socket.ts";
+import { SparseMap } from "../../base/sparse-map.ts";
 import { limits } from "../../protocol/limits.ts";
 import type { History } from "../history.ts";
 import type { Process } from "../world/process.ts";
@@ -20,15 +21,16 @@ interface Watched {
   readonly process: Process;
   readonly socket: Socket;
   /** Commands that were read and not answered, with when that was, oldest first. */
-  readonly waiting: Map<string, number>;
-  readonly inFlight: Map<string, number>;
+  readonly waiting: SparseMap<string, number>;
+  readonly inFlight: SparseMap<string, number>;
 }
 
 /** What the nodes of one run do with their connections. */
 export class StormWatch {
   readonly #history: History;
   readonly #now: () => number;
-  readonly #open = new Set<Watched>();
+  /** Those of whom a command waits. */
+  readonly #waiting = new Set<Watched>();
   /** When each process was last seen standing still. */
   readonly #pausedAt = new Map<Process, number>();
 
@@ -39,8 +41,7 @@ export class StormWatch {
 
   /** Stands between a node and one connection. */
   watch(process: Process, socket: Socket, open: (socket: Socket) => ConnectionInput): ConnectionInput {
-    const watched: Watched = { process, socket, waiting: new Map(), inFlight: new Map() };
-    this.#open.add(watched);
+    const watched: Watched = { process, socket, waiting: new SparseMap(), inFlight: new SparseMap() };
     const input = open({
       buffered: () => socket.buffered(),
       pause: () => socket.pause(),
@@ -48,9 +49,10 @@ export class StormWatch {
       send: (text) => {
         if (text.startsWith('{"t":"ack"') || text.startsWith('{"t":"nack"')) this.#answered(watched, text);
         socket.send(text);
+        if (socket.buffered() > bytesMax) this.#flooded(watched);
       },
       close: (code, reason) => {
-        this.#open.delete(watched);
+        this.#waiting.delete(watched);
         socket.close(code, reason);
       },
     });
@@ -60,7 +62,7 @@ export class StormWatch {
         input.receive(text);
       },
       closed: (code) => {
-        this.#open.delete(watched);
+        this.#waiting.delete(watched);
         input.closed(code);
       },
     };
@@ -71,34 +73,37 @@ export class StormWatch {
     const now = this.#now();
     for (const { name, asks } of nodes)
       if (asks > asksMax) this.#history.violate("StormBounded", `${asks} asks wait at ${name}`);
-    for (const watched of this.#open) this.#lookAt(watched, now);
+    for (const watched of this.#waiting) this.#lookAt(watched, now);
   }
 
   #lookAt(watched: Watched, now: number): void {
-    const { process, socket, waiting } = watched;
-    if (process.dead) return void this.#open.delete(watched);
+    const { process, waiting } = watched;
+    if (process.dead) return void this.#waiting.delete(watched);
     if (process.paused) return void this.#pausedAt.set(process, now);
-    if (socket.buffered() > bytesMax)
-      this.#history.violate(
-        "StormBounded",
-        `${socket.buffered()} bytes wait on one connection of ${process.name}`,
-      );
     const since = now - limits.commandMs - graceMs;
     if ((this.#pausedAt.get(process) ?? -Infinity) > since) return;
-    for (const [command, at] of waiting) {
+    for (const [command, at] of waiting.entries()) {
       if (at >= since) return;
       waiting.delete(command);
+      if (waiting.size === 0) this.#waiting.delete(watched);
       const text = `${process.name} read ${command} at ${Math.round(at)} ms and has not answered`;
       this.#history.violate("StormBounded", text);
     }
   }
 
-  #received({ process, waiting, inFlight }: Watched, text: string): void {
+  #flooded({ process, socket }: Watched): void {
+    const text = `${socket.buffered()} bytes wait on one connection of ${process.name}`;
+    this.#history.violate("StormBounded", text);
+  }
+
+  #received(watched: Watched, text: string): void {
+    const { process, waiting, inFlight } = watched;
     const { p, n } = JSON.parse(text) as { p?: unknown; n?: unknown };
     if (typeof p !== "string" || typeof n !== "number") return;
     const command = `${p} ${n}`;
     if (waiting.has(command)) return;
     waiting.set(command, this.#now());
+    this.#waiting.add(watched);
     const count = (inFlight.get(p) ?? 0) + 1;
     inFlight.set(p, count);
     if (count > limits.maxInFlight)
@@ -108,8 +113,10 @@ export class StormWatch {
       );
   }
 
-  #answered({ waiting, inFlight }: Watched, text: string): void {
+  #answered(watched: Watched, text: string): void {
+    const { waiting, inFlight } = watched;
     const { p, n } = JSON.parse(text) as { p: string; n: number };
     if (waiting.delete(`${p} ${n}`)) inFlight.set(p, (inFlight.get(p) ?? 1) - 1);
+    if (waiting.size === 0) this.#waiting.delete(watched);
   }
 }

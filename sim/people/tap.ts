@@ -3,6 +3,7 @@
  * what stays unconfirmed may be pushed again, which the SDK has to hide. So does StormBounded for whom admission turns
  * away: told until when. Repeated commands and refusals are counted.
  */
+import { SparseMap } from "../../base/sparse-map.ts";
 import type { ClientSocket } from "../../client/environment.ts";
 import { closeCodes } from "../../protocol/codes.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
@@ -30,7 +31,7 @@ export class Tap {
   readonly #tally: WireTally;
   readonly #onViolation: OnViolation;
   /** How often each unanswered command was sent. */
-  readonly #sent = new Map<string, number>();
+  readonly #sent = new SparseMap<string, number>();
 
   constructor(tally: WireTally, onViolation: OnViolation) {
     this.#tally = tally;
@@ -58,7 +59,9 @@ export class Tap {
       const kind = text.slice(6, text.indexOf('"', 6));
       if (kind === "welcome") welcomed = true;
       if (kind === "err") waitMs = (JSON.parse(text) as { waitMs?: number }).waitMs ?? 0;
-      if (watched.has(kind)) this.#noteReceived(JSON.parse(text) as ServerFrame, wire);
+      const delivery = kind === "deliver" ? deliveryStart.exec(text) : null;
+      if (delivery !== null) wire.deliver(delivery[1] ?? "", Number(delivery[2]), Number(delivery[3]));
+      else if (watched.has(kind)) this.#noteReceived(JSON.parse(text) as ServerFrame, wire);
       tapped.onmessage(text);
     };
     socket.onclose = (code, reason) => {
@@ -89,6 +92,8 @@ export class Tap {
   }
 }
 
+/** What the watch wants of a delivery: the SDK reads the rest. */
+const deliveryStart = /^\{"t":"deliver","conv":"([^"\\]*)","seq":(\d+),"epoch":\d+,"prev":(\d+),/;
 const sendPrefix = '{"t":"send"';
 const watched: ReadonlySet<string> = new Set(["welcome", "conv", "deliver", "ack", "left"]);
 
@@ -112,7 +117,7 @@ class Wire {
       case "left":
         return void this.#position.delete(frame.conv);
       case "deliver":
-        return this.#deliver(frame.conv, frame.seq, frame.prev);
+        return this.deliver(frame.conv, frame.seq, frame.prev);
       case "ack": {
         const { conv, seq, prev, p, n } = frame;
         if (conv === undefined || !this.sends.delete(`${conv} ${p} ${n}`)) return;
@@ -123,7 +128,7 @@ class Wire {
     }
   }
 
-  #deliver(conv: string, seq: number, prev: number): void {
+  deliver(conv: string, seq: number, prev: number): void {
     const at = this.#position.get(conv);
     if (at === undefined) this.#fail("NoPhantom", `${conv} delivered before it was announced`);
     else if (seq <= at) return;

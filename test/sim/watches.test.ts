@@ -6,6 +6,9 @@ import { TimerBook } from "../../sim/checkers/timers.ts";
 import { History } from "../../sim/history.ts";
 import type { Accepted } from "../../sim/world/store-server.ts";
 import type { Write } from "../../store/store.ts";
+import { freeCosts } from "../../sim/world/costs.ts";
+import { World } from "../../sim/world/world.ts";
+import { limits } from "../../protocol/limits.ts";
 import { flowingWorld } from "./flowing-world.ts";
 
 const idle = "conversation/t/c|idle";
@@ -82,6 +85,23 @@ describe("storm watch", () => {
     watch.look([]);
     expect(history.violations).toHaveLength(before);
     await stop();
+  });
+});
+
+describe("storm watch of bytes", () => {
+  it("finds what a node writes on and on though nobody reads", () => {
+    const history = new History();
+    const watch = new StormWatch(history, () => 0);
+    const process = new World({ seed: 1, costs: freeCosts, onError: () => {} }).process("n1");
+    let bytes = 0;
+    const socket = { send() {}, close() {}, buffered: () => bytes, pause() {}, resume() {} };
+    watch.watch(process, socket, (own) => {
+      for (bytes of [0, limits.closeSlowBytes, 2 * limits.closeSlowBytes]) own.send("a frame");
+      return { receive() {}, closed() {} };
+    });
+    expect(history.violations.map(({ text }) => text)).toEqual([
+      `${2 * limits.closeSlowBytes} bytes wait on one connection of n1`,
+    ]);
   });
 });
 
