@@ -24,9 +24,14 @@ const lookAgainMs = 1000;
 export async function work(device: Device, habits: AgentHabits, chance: Stream): Promise<void> {
   const { client, process } = device;
   const busy = (): boolean => habits.onDuty() && !habits.over();
+  const thinking = new Set<string>();
   client.on("message", ({ conv, ev }) => {
     if (ev.by.role !== "visitor" || !isContent(ev.body.kind) || !busy()) return;
+    // Whoever has waited for long has written much: it gets one answer, and so has what comes while an answer is written.
+    if (thinking.has(conv)) return;
+    thinking.add(conv);
     process.clock.after(chance.exponential(habits.thinkMs), () => {
+      thinking.delete(conv);
       if (busy() && client.cursor(conv) !== undefined) void answer(device, conv, habits, chance);
     });
   });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { LogEvent } from "../../protocol/events.ts";
+import { work } from "../../sim/people/agent.ts";
 import { arrivalTimes } from "../../sim/people/arrivals.ts";
+import type { Device } from "../../sim/people/device.ts";
 import { Line } from "../../sim/people/line.ts";
 import { shiftOf } from "../../sim/people/shifts.ts";
 import { Tap } from "../../sim/people/tap.ts";
@@ -137,5 +139,38 @@ describe("waits", () => {
       ["d", log([300, "queued"])],
     ]);
     expect(waitsOf(logs)).toEqual({ waitedMs: [50, 10, 70], peak: 3, left: 1 });
+  });
+});
+
+describe("agents", () => {
+  it("give one answer to all that was written before it, and another to what comes after", async () => {
+    const world = emptyWorld();
+    const said: number[] = [];
+    await world.run(async () => {
+      const { scheduler } = world;
+      const listeners = new Map<string, (payload: object) => void>();
+      const client = {
+        on: (name: string, listener: (payload: object) => void) => void listeners.set(name, listener),
+        status: () => Promise.resolve(),
+        cursor: () => [1, 1],
+      };
+      const device = {
+        client,
+        process: world.process("agent0"),
+        say: () => Promise.resolve(void said.push(Math.floor(scheduler.now / 10_000))),
+      } as unknown as Device;
+      const always = { over: () => false, onDuty: () => true, desks: ["d0"] };
+      const habits = { ...always, thinkMs: 100, closes: 0, transfers: 0, notes: 0 };
+      await device.process.enter(() => work(device, habits, new Stream(1, "agent")));
+      const body = { kind: "message", body: { kind: "text", text: "hello" } };
+      const write = (conv: string): void =>
+        listeners.get("message")?.({ conv, ev: { by: { role: "visitor", id: "u0" }, body } });
+      for (let written = 0; written < 50; written++) write("s.u0.1");
+      write("s.u1.1");
+      await scheduler.sleep(10_000);
+      write("s.u0.1");
+      await scheduler.sleep(10_000);
+    });
+    expect(said).toEqual([0, 0, 1]);
   });
 });
