@@ -11,12 +11,12 @@ const restMs = 3000;
 /** One process; sessions attach, keep their heartbeat and are left alone for a while before they are weighed. */
 export const memory: Bench = {
   name: "memory",
-  about: "resident memory per attached, authenticated session in one process (--size, 5,000), heartbeats on",
+  about: "resident memory per attached, authenticated session in one process (--size, 15,000), heartbeats on",
   systems: [usher, socketIoStreams, socketIoPubSub, ceiling],
   spec: () => ({ nodes: 1 }),
   ratios: { bytesPerSession: "bytesPerSession" },
   async round(system, { options, system: { name }, say, onStop }) {
-    const size = options.size || 5000;
+    const size = options.size || 15_000;
     const generators = await startGenerators([
       {
         job: "idle",
