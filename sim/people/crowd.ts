@@ -45,6 +45,8 @@ export class Crowd {
   readonly #group: Group | undefined;
   /** Ids of the agents whose shift lasts. */
   readonly #onDuty = new Set<string>();
+  /** Where the last look found somebody who was behind. */
+  #behindAt = 0;
   #over = false;
 
   /** @param environmentThrough stands between each device's SDK and its environment */
@@ -117,13 +119,17 @@ export class Crowd {
    */
   behind(logs: ReadonlyMap<string, readonly LogEvent[]>, most: number): string[] {
     const found: string[] = [];
-    for (const device of this.devices) {
-      if (found.length >= most) break;
+    for (let seen = 0; seen < this.devices.length && found.length < most; seen++) {
+      // Who was behind at the last look is asked first.
+      const at = (this.#behindAt + seen) % this.devices.length;
+      const device = this.devices[at];
+      if (device === undefined) continue;
       const { client } = device;
       if (device.gone) continue;
       if (client.state.state !== "online") found.push(`${device.name} is ${client.state.state}`);
       else if (client.unanswered > 0) found.push(`${device.name} waits for ${client.unanswered} answers`);
       else found.push(...this.#lacks(device, logs));
+      if (found.length === 1) this.#behindAt = at;
     }
     if (found.length === 0) {
       found.push(...forgotten(this.#settings, logs, (agent) => this.#onDuty.has(agent)));

@@ -5,7 +5,7 @@
  * Boundary: knows no network and no node; who a task belongs to decides whether and when it may run.
  * Invariant (Deterministic): what runs next depends on what was scheduled before and on nothing else.
  */
-import { Heap } from "./heap.ts";
+import { Agenda } from "./agenda.ts";
 
 /** Whose task it is: a process that may be dead, paused or busy. */
 export interface Owner {
@@ -36,7 +36,7 @@ const breathe = globalThis.setImmediate;
 
 /** The heart of a simulation. */
 export class Scheduler {
-  readonly #heap = new Heap<Task>();
+  readonly #agenda = new Agenda<Task>();
   readonly #onError: OnError;
   #now = 0;
   #order = 0;
@@ -76,7 +76,7 @@ export class Scheduler {
   /** Lets something happen at a time that is not over. */
   schedule(at: number, owner: Owner | undefined, run: () => void, costMs = 0): Task {
     const task = { at: Math.max(at, this.#now), order: ++this.#order, owner, costMs, run, live: true };
-    this.#heap.push(task);
+    this.#agenda.push(task);
     return task;
   }
 
@@ -84,8 +84,8 @@ export class Scheduler {
   cancel(task: Task): void {
     if (!task.live) return;
     task.live = false;
-    if (++this.#cancelled > compactAbove && this.#cancelled * 2 > this.#heap.size) {
-      this.#heap.retain(({ live }) => live);
+    if (++this.#cancelled > compactAbove && this.#cancelled * 2 > this.#agenda.size) {
+      this.#agenda.compact();
       this.#cancelled = 0;
     }
   }
@@ -142,13 +142,16 @@ export class Scheduler {
           this.#running = false;
           return settle();
         }
-        settleThen(++steps % breathEvery === 0 ? pause : step);
+        queueMicrotask(++steps % breathEvery === 0 ? pauseThen : stepThen);
       };
       // Only when all promises have settled: what they ask for belongs to the virtual world.
       const pause = (): void => {
         this.#running = false;
         breathe(step);
       };
+      // When all promises have settled: a tick that a microtask asks for comes after all other microtasks.
+      const stepThen = (): void => process.nextTick(step);
+      const pauseThen = (): void => process.nextTick(pause);
       this.#running = true;
       this.#current = undefined;
       script().then(
@@ -156,14 +159,14 @@ export class Scheduler {
         (error: unknown) =>
           (settle = () => reject(error instanceof Error ? error : new Error(String(error)))),
       );
-      settleThen(step);
+      queueMicrotask(stepThen);
     });
   }
 
   /** Runs the next task; false when there is none. */
   #next(): boolean {
     for (;;) {
-      const task = this.#heap.pop();
+      const task = this.#agenda.pop();
       if (task === undefined) return false;
       if (!task.live) {
         this.#cancelled = Math.max(0, this.#cancelled - 1);
@@ -179,9 +182,4 @@ export class Scheduler {
       return true;
     }
   }
-}
-
-/** Runs it when all promises have settled. A tick that a microtask asks for comes after all other microtasks. */
-function settleThen(run: () => void): void {
-  queueMicrotask(() => process.nextTick(run));
 }
