@@ -1,7 +1,6 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Agenda } from "../../sim/world/agenda.ts";
-import "../support/property-seed.ts";
 
 interface Task {
   readonly at: number;
