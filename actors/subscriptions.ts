@@ -138,7 +138,9 @@ export class Subscriptions implements SubscriptionPort {
   }
 
   /** After the session was away: what it said meanwhile went to nobody. */
-  async catchUp({ follows }: SessionDescription): Promise<void> {
+  async catchUp({ follows, status }: SessionDescription): Promise<void> {
+    // An agent without a device for long enough was signed off.
+    if (status !== undefined) this.#port.frame({ t: "presence", ...status });
     for (const known of follows) if (known.open) void this.enter(known.conv, known);
     const named = new Set<string>(follows.map(({ conv }) => conv));
     const { tenant, role, user } = this.#port.who();

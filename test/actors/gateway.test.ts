@@ -182,6 +182,15 @@ describe("gateway", () => {
     expect(client.seqs(conv)).toEqual([1]);
   });
 
+  it("learns that it was signed off while its session moved", async () => {
+    const world = edgeWorld();
+    const client = await world.attached();
+    world.description = { follows: [], status: { status: "away", load: 2, capacity: 5 } };
+    world.routing.move(attachShard(world), "b");
+    await world.time.advance(500);
+    expect(client.of("presence")).toEqual([{ t: "presence", status: "away", load: 2, capacity: 5 }]);
+  });
+
   it("sends all away, each with its own delay and another node's address, and closes who stays", async () => {
     const world = edgeWorld();
     world.routing.known.set("here", member("here", "ws://here/ws") as never);

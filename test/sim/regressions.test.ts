@@ -66,6 +66,17 @@ const swarmed: readonly [what: string, settings: Partial<Settings>, faults: read
       { at: 29_115, kind: "kv-empty", target: "bus", for: 0 },
     ],
   ],
+  [
+    "an agent who was signed off while the own node could not reach the session hears of it and comes back",
+    {
+      ...{ seed: 5042, nodes: 2, users: 28, agents: 2, desks: 3, shards: 32, thinkMs: 2048, capacity: 8 },
+      ...{ costs: false, closes: 0.4, idleMs: 13_428, graceMs: 3391, background: 0.1, mobile: 0.6 },
+    },
+    [
+      { at: 12_448, kind: "partition", target: "n1|bus", for: 15_213 },
+      { at: 22_207, kind: "partition", target: "store>n1", for: 8590 },
+    ],
+  ],
 ];
 
 describe("regressions", () => {
