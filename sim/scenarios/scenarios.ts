@@ -92,7 +92,7 @@ export const scenarios: readonly Scenario[] = [
     name: "flash-sale",
     about: "for a while twenty times as many customers come, and all want a person",
     flags:
-      "--surge 20, --surge-at 10 and --surge-for 8 (s), --admit 10 (per second and node), --agents 10, --closes 0.5",
+      "--surge 20, --surge-at 10 and --surge-for 8 (s), --admit 10 (per second and node), --agents 10, --closes 0.3",
     settings: {
       users: 600,
       agents: 10,
@@ -102,7 +102,7 @@ export const scenarios: readonly Scenario[] = [
       surge: 20,
       surgeAt: 10,
       surgeFor: 8,
-      closes: 0.5,
+      closes: 0.3,
       returning: 0,
       seconds: 90,
     },
