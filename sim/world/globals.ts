@@ -48,6 +48,33 @@ class Handle {
   }
 }
 
+/** What setImmediate answers: nact asks for one per turn of an actor, so it is light. */
+class Immediate {
+  readonly #scheduler: Scheduler;
+  readonly #task: Task;
+
+  constructor(scheduler: Scheduler, run: () => void) {
+    this.#scheduler = scheduler;
+    this.#task = scheduler.schedule(scheduler.now, scheduler.current, run);
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  hasRef(): boolean {
+    return true;
+  }
+
+  cancel(): void {
+    this.#scheduler.cancel(this.#task);
+  }
+}
+
 type Run = (...args: unknown[]) => void;
 
 /** Replaces them; the answer puts the real ones back. */
@@ -88,7 +115,7 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
   const clear =
     (otherwise: (handle: never) => void) =>
     (handle: unknown): void => {
-      if (handle instanceof Handle) handle.cancel();
+      if (handle instanceof Handle || handle instanceof Immediate) handle.cancel();
       else otherwise(handle as never);
     };
 
@@ -106,7 +133,9 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
     setTimeout: timer(false, real.setTimeout),
     setInterval: timer(true, real.setInterval),
     setImmediate: (run: Run, ...args: unknown[]): unknown =>
-      scheduler.running ? start(0, false, () => run(...args)) : real.setImmediate(run, ...args),
+      scheduler.running
+        ? new Immediate(scheduler, args.length === 0 ? run : () => run(...args))
+        : real.setImmediate(run, ...args),
     clearTimeout: clear(real.clearTimeout),
     clearInterval: clear(real.clearInterval),
     clearImmediate: clear(real.clearImmediate),

@@ -30,6 +30,7 @@ export class Process implements Owner {
   #taken = 0;
   #held: Task[] = [];
   #waking = false;
+  readonly #onWake = (): void => this.#wake();
   #rate = 1;
   #anchor: number;
   #anchored = 0;
@@ -141,7 +142,7 @@ export class Process implements Owner {
   #wakeLater(): void {
     if (this.#waking) return;
     this.#waking = true;
-    this.scheduler.schedule(this.#busyUntil, undefined, () => this.#wake());
+    this.scheduler.schedule(this.#busyUntil, undefined, this.#onWake);
   }
 
   #wake(): void {
