@@ -65,6 +65,8 @@ export class Connector {
   #cancelWake: Cancel = () => {};
   #wokeAt = Number.NEGATIVE_INFINITY;
   #wakeAgainMs = wakeAgainMs;
+  /** It woke up during an attempt, which may have begun without a network. */
+  #wokenMeanwhile = false;
   /** When the present wait is over; undefined while nothing is waited for. */
   #retryAt: number | undefined;
 
@@ -95,6 +97,7 @@ export class Connector {
   welcomed(url: string | undefined): void {
     if (this.#online || !this.#link) return;
     this.#online = true;
+    this.#wokenMeanwhile = false;
     this.#badTokens = 0;
     this.#prefer(url);
     this.#link.settle();
@@ -147,6 +150,7 @@ export class Connector {
     this.#generation += 1;
     const generation = this.#generation;
     this.#waitMs = undefined;
+    this.#wokenMeanwhile = false;
     this.#owner.changed({ state: "connecting" });
     if (this.#stopped || generation !== this.#generation) return;
     Promise.resolve()
@@ -200,6 +204,7 @@ export class Connector {
     if (this.#stopped || generation !== this.#generation) return;
     this.#retryAt = this.#environment.now() + decision.ms;
     this.#cancelTimer = this.#environment.after(decision.ms, () => this.#connect());
+    if (this.#wokenMeanwhile) this.#wake();
   }
 
   #dropLink(reason: string): void {
@@ -214,7 +219,10 @@ export class Connector {
 
   #wake(): void {
     if (this.#stopped) return;
-    if (this.#link) return this.#link.probe();
+    if (this.#link) {
+      this.#wokenMeanwhile = !this.#online;
+      return this.#link.probe();
+    }
     if (this.#waitMs !== undefined) return;
     const now = this.#environment.now();
     const soonest = this.#wokeAt + this.#wakeAgainMs;

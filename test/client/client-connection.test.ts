@@ -202,6 +202,20 @@ describe("client's connection", () => {
     expect(await backAfter()).toBeLessThanOrEqual(250);
   });
 
+  it("comes back at once when the device woke up during an attempt that then failed", async () => {
+    const { welcome, world } = await script();
+    await welcome();
+    for (let drop = 0; drop < 8; drop += 1) {
+      world.socket.drop(1006);
+      await world.pass(30_000);
+    }
+    const before = world.sockets.length;
+    world.wake();
+    world.socket.drop(1006);
+    await world.pass(1);
+    expect(world.sockets).toHaveLength(before + 1);
+  });
+
   it("does not hold against the server what failed before the device woke up", async () => {
     const { welcome, world, client } = await script();
     const waits: number[] = [];
