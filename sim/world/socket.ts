@@ -185,7 +185,10 @@ export class SimulatedSocket {
     this.#stands.node = false;
     this.onEnd();
     if (this.#silent) return;
-    const close = (): void => this.#closeAtClient(code, reason);
+    // What a page had not looked at yet when its network changed, it never sees: neither the last frames nor the end.
+    const close = (): void => {
+      if (!this.#silent) this.#closeAtClient(code, reason);
+    };
     this.#down.carry(door.process, this.owner, `close ${code}`, close, 0, true);
   }
 
