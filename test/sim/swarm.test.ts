@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { root } from "../support/source-tree.ts";
 
 const run = promisify(execFile);
-const wallSeconds = 100;
+const wallSeconds = 120;
 
 describe("swarm", () => {
   it(
