@@ -30,6 +30,7 @@ const pathWithUser = "/ws/";
 /** Frames up to here are read and answered with 4004; beyond, ws itself closes with 1009. */
 const maxPayloadBytes = 4 * limits.maxFrameBytes;
 const closeWaitMs = 2000;
+const asText = { binary: false } as const;
 
 /** Serves WebSockets on an HTTP server. */
 export function serveWebSockets(parts: WebSocketParts): { close(): void } {
@@ -41,6 +42,7 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     handleProtocols: (offered) => (offered.has(limits.subprotocol) ? limits.subprotocol : false),
   });
   const cork = corkPerTurn();
+  const encode = encodeRepeatsOnce();
   const onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
     duplex.on("error", () => duplex.destroy());
     const url = (request.url ?? "").split("?")[0] ?? "";
@@ -50,18 +52,20 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     if (parts.origins.length > 0 && origin !== undefined && !parts.origins.includes(origin)) {
       return refuse(duplex, 403, "Forbidden");
     }
-    wss.handleUpgrade(request, duplex, head, (webSocket) => attach(parts, webSocket, () => cork(duplex)));
+    wss.handleUpgrade(request, duplex, head, (webSocket) =>
+      attach(parts, webSocket, () => cork(duplex), encode),
+    );
   };
   parts.server.on("upgrade", onUpgrade);
   return { close: () => void parts.server.off("upgrade", onUpgrade) };
 }
 
-function attach(parts: WebSocketParts, webSocket: WebSocket, cork: () => void): void {
+function attach(parts: WebSocketParts, webSocket: WebSocket, cork: () => void, encode: Encode): void {
   // Before anything else: an error that nobody listens to ends the process.
   webSocket.on("error", (error: Error & { code?: string }) => {
     parts.log.debug("socket error", { code: error.code });
   });
-  const socket = new ClientWebSocket(webSocket, cork);
+  const socket = new ClientWebSocket(webSocket, cork, encode);
   if (webSocket.protocol !== limits.subprotocol) {
     return socket.close(closeCodes.version, `speak ${limits.subprotocol}`);
   }
@@ -95,20 +99,36 @@ function corkPerTurn(): (duplex: Duplex) => void {
   };
 }
 
+type Encode = (text: string) => string | Buffer;
+
+/** A text that goes to many clients in a row is encoded for the second of them, and that serves all others. */
+function encodeRepeatsOnce(): Encode {
+  let last = "";
+  let encoded: Buffer | undefined;
+  return (text) => {
+    if (text === last) return (encoded ??= Buffer.from(text));
+    last = text;
+    encoded = undefined;
+    return text;
+  };
+}
+
 /** One WebSocket as the gateway sees it. */
 class ClientWebSocket implements Socket {
   readonly #webSocket: WebSocket;
   readonly #cork: () => void;
+  readonly #encode: Encode;
 
-  constructor(webSocket: WebSocket, cork: () => void) {
+  constructor(webSocket: WebSocket, cork: () => void, encode: Encode) {
     this.#webSocket = webSocket;
     this.#cork = cork;
+    this.#encode = encode;
   }
 
   send(text: string): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#cork();
-    this.#webSocket.send(text);
+    this.#webSocket.send(this.#encode(text), asText);
   }
 
   close(code: number, reason: string): void {

@@ -178,6 +178,23 @@ describe("websocket edge", () => {
     expect(made.heard).toEqual(["你好"]);
   });
 
+  it.each([false, true])(
+    "tells many clients the same and each its own, as text (compression %s)",
+    async (compress) => {
+      const made = await edge([], compress);
+      const clients = [await opened(made.url), await opened(made.url), await opened(made.url)];
+      let binary = 0;
+      for (const { socket } of clients)
+        socket.on("message", (_data, isBinary) => void (binary += isBinary ? 1 : 0));
+      const long = "你好 ".repeat(1000);
+      for (const text of ["one", "你好", long, "你好"]) for (const socket of made.sockets) socket.send(text);
+      made.sockets.forEach((socket, i) => socket.send(`own ${i}`));
+      await eventually(() => clients.every(({ heard }) => heard.length === 5));
+      clients.forEach(({ heard }, i) => expect(heard).toEqual(["one", "你好", long, "你好", `own ${i}`]));
+      expect(binary).toBe(0);
+    },
+  );
+
   it("closes with 4000 for binary, with 4004 for too much, and with 1009 for far too much", async () => {
     const made = await edge();
     const binary = await opened(made.url);
