@@ -7,18 +7,14 @@ import { epochMs, Process } from "./process.ts";
 import type { Scheduler, Task } from "./scheduler.ts";
 import { Stream } from "./chance.ts";
 
-/** What setTimeout and its kin answer. */
+/** What setImmediate answers: nact asks for one per turn of an actor, so it is light. */
 class Handle {
-  readonly #scheduler: Scheduler;
-  readonly #arm: () => Task;
-  readonly #id: number;
-  #task: Task;
+  protected readonly scheduler: Scheduler;
+  protected task: Task;
 
-  constructor(scheduler: Scheduler, id: number, arm: (handle: Handle) => Task) {
-    this.#scheduler = scheduler;
-    this.#id = id;
-    this.#arm = () => arm(this);
-    this.#task = this.#arm();
+  constructor(scheduler: Scheduler, task: Task) {
+    this.scheduler = scheduler;
+    this.task = task;
   }
 
   ref(): this {
@@ -33,14 +29,26 @@ class Handle {
     return true;
   }
 
-  refresh(): this {
-    this.cancel();
-    this.#task = this.#arm();
-    return this;
+  cancel(): void {
+    this.scheduler.cancel(this.task);
+  }
+}
+
+/** What setTimeout and setInterval answer. */
+class Timer extends Handle {
+  readonly #arm: () => Task;
+  readonly #id: number;
+
+  constructor(scheduler: Scheduler, id: number, arm: () => Task) {
+    super(scheduler, arm());
+    this.#arm = arm;
+    this.#id = id;
   }
 
-  cancel(): void {
-    this.#scheduler.cancel(this.#task);
+  refresh(): this {
+    this.cancel();
+    this.task = this.#arm();
+    return this;
   }
 
   [Symbol.toPrimitive](): number {
@@ -48,34 +56,11 @@ class Handle {
   }
 }
 
-/** What setImmediate answers: nact asks for one per turn of an actor, so it is light. */
-class Immediate {
-  readonly #scheduler: Scheduler;
-  readonly #task: Task;
-
-  constructor(scheduler: Scheduler, run: () => void) {
-    this.#scheduler = scheduler;
-    this.#task = scheduler.schedule(scheduler.now, scheduler.current, run);
-  }
-
-  ref(): this {
-    return this;
-  }
-
-  unref(): this {
-    return this;
-  }
-
-  hasRef(): boolean {
-    return true;
-  }
-
-  cancel(): void {
-    this.#scheduler.cancel(this.#task);
-  }
-}
-
 type Run = (...args: unknown[]) => void;
+
+function immediate(run: Run, args: readonly unknown[]): () => void {
+  return args.length === 0 ? run : () => run(...args);
+}
 
 /** Replaces them; the answer puts the real ones back. */
 export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
@@ -98,14 +83,15 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
       ? scheduler.current.clock.wall()
       : Math.floor(epochMs + scheduler.now);
 
-  function start(delayMs: number, again: boolean, run: () => void): Handle {
+  function start(delayMs: number, again: boolean, run: () => void): Timer {
     const { current } = scheduler;
-    const arm = (handle: Handle): Task =>
+    const arm = (): Task =>
       scheduler.schedule(scheduler.now + Math.max(0, delayMs || 0), current, () => {
-        if (again) handle.refresh();
+        if (again) started.refresh();
         run();
       });
-    return new Handle(scheduler, ++handles, arm);
+    const started = new Timer(scheduler, ++handles, arm);
+    return started;
   }
 
   const timer =
@@ -115,7 +101,7 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
   const clear =
     (otherwise: (handle: never) => void) =>
     (handle: unknown): void => {
-      if (handle instanceof Handle || handle instanceof Immediate) handle.cancel();
+      if (handle instanceof Handle) handle.cancel();
       else otherwise(handle as never);
     };
 
@@ -134,7 +120,7 @@ export function replaceGlobals(scheduler: Scheduler, seed: number): () => void {
     setInterval: timer(true, real.setInterval),
     setImmediate: (run: Run, ...args: unknown[]): unknown =>
       scheduler.running
-        ? new Immediate(scheduler, args.length === 0 ? run : () => run(...args))
+        ? new Handle(scheduler, scheduler.schedule(scheduler.now, scheduler.current, immediate(run, args)))
         : real.setImmediate(run, ...args),
     clearTimeout: clear(real.clearTimeout),
     clearInterval: clear(real.clearInterval),
