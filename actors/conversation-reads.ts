@@ -27,18 +27,26 @@ export function readKey(conversation: Address, who: string): string {
   return `read/${encodeAddress(conversation)}/${who}`;
 }
 
-/** A mark as it was kept; without a record nothing is read. */
+/** A mark as it was kept: its numbers, short since each send writes one. Without a record nothing is read. */
 function parseMark(record: string | undefined): ReadMark {
   if (record === undefined) return nothingRead;
-  const mark = JSON.parse(record) as ReadMark;
-  assert(Number.isInteger(mark.seq) && Number.isInteger(mark.count), "a read mark holds numbers");
-  return mark;
+  const [seq, count, ...own] = record.split(" ").map(Number);
+  assert(seq !== undefined && count !== undefined && seq >= 0 && count >= 0, "a read mark holds numbers");
+  return { seq, count, own };
+}
+
+function formatMark({ seq, count, own }: ReadMark): string {
+  return own.length === 0 ? `${seq} ${count}` : `${seq} ${count} ${own.join(" ")}`;
+}
+
+function unreadOf(mark: ReadMark, count: number): number {
+  return Math.max(0, count - mark.count - mark.own.length);
 }
 
 /** `read` and `unread` of `Followed`: `count` is the log's content count for that reader's audience. */
 export function readState(record: string | undefined, count: number): { read: number; unread: number } {
   const mark = parseMark(record);
-  return { read: mark.seq, unread: Math.max(0, count - mark.count - mark.own.length) };
+  return { read: mark.seq, unread: unreadOf(mark, count) };
 }
 
 /**
@@ -67,10 +75,9 @@ export function onRead(draft: ConversationDraft, by: Principal, seq: number, cou
 /** After an own content event: the mark moves to it if nothing unread stood before it, else it is noted as own. */
 export function foldOwn(draft: ConversationDraft, by: Principal, event: LogEvent): void {
   const who = sessionId(by.role, by.user);
-  const record = draft.context.kept(readKey(draft.state.self, who));
   const count = isStaff(by.role) ? event.countStaff : event.countAll;
-  const mark = parseMark(record);
-  const caughtUp = readState(record, count - 1).unread === 0;
+  const mark = parseMark(draft.context.kept(readKey(draft.state.self, who)));
+  const caughtUp = unreadOf(mark, count - 1) === 0;
   keepMark(
     draft,
     who,
@@ -90,7 +97,7 @@ function keepMark(draft: ConversationDraft, who: string, mark: ReadMark): void {
   draft.effects.push({
     do: "keep",
     key: readKey(draft.state.self, who),
-    value: JSON.stringify(mark),
+    value: formatMark(mark),
     ttlMs: markTtlMs,
   });
 }

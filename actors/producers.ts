@@ -3,6 +3,7 @@
  * runtime keeps one row per (actor, producer) and writes it in the commit of the command's effects, so that NoDupEffect
  * and SenderFIFO survive any crash.
  */
+import { assert } from "../base/assert.ts";
 import type { CommandAnswer } from "./behavior.ts";
 import type { Code } from "../protocol/codes.ts";
 import { limits } from "../protocol/limits.ts";
@@ -30,6 +31,8 @@ export interface ProducerRow {
   readonly last: number;
   /** The last answers, ascending. */
   readonly answers: readonly Remembered[];
+  /** How many answers its stored form holds: these, and forgotten ones before them. */
+  readonly stored: number;
 }
 
 /** `fresh`: handle it. `repeat`: give the old answer again. Otherwise refuse with the code; nothing changes. */
@@ -38,7 +41,8 @@ export type ProducerVerdict =
   | { readonly kind: "repeat"; readonly answer: CommandAnswer }
   | { readonly kind: "refused"; readonly code: Code; readonly last: number };
 
-const unknown: ProducerRow = { last: 0, answers: [] };
+const unknown: ProducerRow = { last: 0, answers: [], stored: 0 };
+const storedMax = 2 * limits.rememberedAnswers;
 
 /** Judges a command: accepted iff `after <= last < n`. */
 export function judge(row: ProducerRow | undefined, command: CommandNumber): ProducerVerdict {
@@ -56,75 +60,54 @@ export function judge(row: ProducerRow | undefined, command: CommandNumber): Pro
 /** The row after a fresh command was answered. */
 export function remember(
   row: ProducerRow | undefined,
-  command: CommandNumber,
+  { n, digest }: CommandNumber,
   answer: CommandAnswer,
 ): ProducerRow {
-  const answers = (row ?? unknown).answers;
-  const kept =
-    answers.length >= limits.rememberedAnswers ? answers.slice(1 - limits.rememberedAnswers) : answers;
-  return { last: command.n, answers: [...kept, { n: command.n, digest: command.digest, answer }] };
+  const { answers: before, stored } = row ?? unknown;
+  const answers = before.slice(Math.max(0, before.length + 1 - limits.rememberedAnswers));
+  answers.push({ n, digest, answer });
+  return { last: n, answers, stored: stored < storedMax ? stored + 1 : answers.length };
 }
 
 /**
- * The stored form: short, since it is written with every command. Numbers are kept as distances from the last ones, which
- * are small in a running conversation.
+ * What has to be written for a row that `remember` has just made: its last answer, added to the end of what is stored.
+ * Only its first row, and one in every 32, is written as a whole, which drops what was forgotten.
  */
-export function encodeRow({ last, answers }: ProducerRow): string {
-  const base = baseOf(answers);
-  return JSON.stringify([
-    last,
-    base,
-    answers.map(({ n, digest, answer }) => {
-      if (answer.kind === "nack") return [last - n, digest, answer.code];
-      const { seq, epoch, prev, ts, conv } = answer;
-      const numbers = [last - n, digest, base[0] - seq, base[1] - epoch, seq - prev, base[2] - ts];
-      return conv === undefined ? numbers : [...numbers, conv];
-    }),
-  ]);
+export function changeOf(row: ProducerRow): { readonly op: "keep" | "extend"; readonly value: string } {
+  const { answers, stored } = row;
+  const whole = stored === 1 || stored === limits.rememberedAnswers;
+  return whole
+    ? { op: "keep", value: answers.map(encodeAnswer).join("") }
+    : { op: "extend", value: answers.slice(-1).map(encodeAnswer).join("") };
 }
 
-type Base = readonly [seq: number, epoch: number, ts: number];
-
-/** What the last acknowledgement says. */
-function baseOf(answers: readonly Remembered[]): Base {
-  const answer = answers.at(-1)?.answer;
-  return answer?.kind === "ack" ? [answer.seq, answer.epoch, answer.ts] : [0, 0, 0];
+/** A line of numbers, and after them the code of a refusal or the conversation that was opened. */
+function encodeAnswer({ n, digest, answer }: Remembered): string {
+  if (answer.kind === "nack") return `${n} ${digest} ${answer.code}\n`;
+  const { seq, epoch, prev, ts, conv } = answer;
+  return `${n} ${digest} ${seq} ${epoch} ${prev} ${ts}${conv === undefined ? "" : ` ${conv}`}\n`;
 }
 
-type Stored =
-  | readonly [back: number, digest: number, code: Code]
-  | readonly [
-      back: number,
-      digest: number,
-      seq: number,
-      epoch: number,
-      prev: number,
-      ts: number,
-      conv?: string,
-    ];
-
-/** The inverse of encodeRow. */
+/** The row of which this is the stored form. */
 export function decodeRow(text: string): ProducerRow {
-  const [last, base, stored] = JSON.parse(text) as [number, Base, Stored[]];
-  return { last, answers: stored.map((one) => decodeAnswer(last, base, one)) };
+  const lines = text.split("\n").slice(0, -1);
+  const answers = lines.slice(-limits.rememberedAnswers).map(decodeAnswer);
+  const last = answers.at(-1)?.n ?? 0;
+  assert(text.endsWith("\n") && Number.isInteger(last), "a producer's row holds numbers");
+  return { last, answers, stored: lines.length };
 }
 
-function decodeAnswer(last: number, [baseSeq, baseEpoch, baseTs]: Base, stored: Stored): Remembered {
-  const n = last - stored[0];
-  const digest = stored[1];
-  if (stored.length === 3) return { n, digest, answer: { kind: "nack", code: stored[2] } };
-  const seq = baseSeq - stored[2];
-  const conv = stored[6];
-  return {
-    n,
-    digest,
-    answer: {
-      kind: "ack",
-      seq,
-      epoch: baseEpoch - stored[3],
-      prev: seq - stored[4],
-      ts: baseTs - stored[5],
-      ...(conv === undefined ? {} : { conv }),
-    },
-  };
+function decodeAnswer(line: string): Remembered {
+  const [n, digest, third, ...rest] = line.split(" ");
+  const numbered = { n: Number(n), digest: Number(digest) };
+  const [epoch, prev, ts, conv] = rest;
+  if (ts === undefined) return { ...numbered, answer: { kind: "nack", code: third as Code } };
+  const answer = {
+    kind: "ack",
+    seq: Number(third),
+    epoch: Number(epoch),
+    prev: Number(prev),
+    ts: Number(ts),
+  } as const;
+  return { ...numbered, answer: conv === undefined ? answer : { ...answer, conv } };
 }

@@ -101,11 +101,17 @@ function lasting(accepted: readonly Accepted[]): Write[] {
     if (entry.kind !== "commit") continue;
     for (const write of entry.commit.writes) {
       const [place, gone] = placeOf(write);
+      const before = standing.get(place);
       standing.delete(place);
-      if (!gone) standing.set(place, write);
+      if (!gone) standing.set(place, write.op === "extend" ? extended(before, write) : write);
     }
   }
   return [...standing.values()];
+}
+
+function extended(before: Write | undefined, write: Extract<Write, { op: "extend" }>): Write {
+  const value = before?.op === "keep" ? before.value + write.value : write.value;
+  return { ...write, op: "keep", value };
 }
 
 function placeOf(write: Write): readonly [place: string, gone: boolean] {
@@ -116,6 +122,7 @@ function placeOf(write: Write): readonly [place: string, gone: boolean] {
     case "unset":
       return [`set ${write.entity} ${write.field}`, write.op === "unset"];
     case "keep":
+    case "extend":
       return [`keep ${write.key}`, false];
     case "owe":
     case "settle":

@@ -183,6 +183,12 @@ function applyWrite(shard: Shard, write: Write, now: number): void {
     case "keep":
       shard.kept.set(write.key, { value: write.value, until: now + write.ttlMs });
       return sweep(shard, now);
+    case "extend": {
+      const record = shard.kept.get(write.key);
+      const before = record !== undefined && record.until > now ? record.value : "";
+      shard.kept.set(write.key, { value: before + write.value, until: now + write.ttlMs });
+      return sweep(shard, now);
+    }
     case "owe":
       return void shard.owed.set(write.id, write.value);
     case "settle":

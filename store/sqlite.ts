@@ -274,6 +274,8 @@ function applyWrite(run: Statements, shard: number, write: Write, now: number): 
       return void run.unset.run(shard, write.entity, write.field);
     case "keep":
       return void run.keep.run(shard, write.key, write.value, now + Math.ceil(write.ttlMs));
+    case "extend":
+      return void run.extend.run(shard, write.key, write.value, now + Math.ceil(write.ttlMs), now);
     case "owe":
       return void run.owe.run(shard, write.id, write.value);
     case "settle":

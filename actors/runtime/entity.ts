@@ -11,7 +11,7 @@ import type { Write } from "../../store/store.ts";
 import { limits } from "../../protocol/limits.ts";
 import { encodeAddress, type Address } from "../address.ts";
 import type { Behavior, CommandAnswer, Context, Effect, Need } from "../behavior.ts";
-import { decodeRow, encodeRow, judge, remember, type ProducerRow } from "../producers.ts";
+import { changeOf, decodeRow, judge, remember, type ProducerRow } from "../producers.ts";
 import { Cache } from "./cache.ts";
 import { EntityContext } from "./entity-context.ts";
 import type { Mailbox } from "./nact.ts";
@@ -296,9 +296,8 @@ export class Entity<State> implements HostedEntity {
     if (answer.kind === "nack" && answer.code === "BUSY") return undefined;
     const row = remember(this.#producers.get(command.p), command, answer);
     writes.push({
-      op: "keep",
+      ...changeOf(row),
       key: this.#producerKey(command.p),
-      value: encodeRow(row),
       ttlMs: limits.producerTtlMs,
     });
     return row;

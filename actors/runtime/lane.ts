@@ -232,6 +232,7 @@ function sizeOf(write: Write): number {
       return write.event.length + 32;
     case "set":
     case "keep":
+    case "extend":
     case "owe":
     case "arm":
       return write.value.length + 64;

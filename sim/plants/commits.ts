@@ -162,5 +162,5 @@ class RowLag {
 }
 
 function isRow(write: Write): boolean {
-  return write.op === "keep" && write.key.startsWith("p/");
+  return (write.op === "keep" || write.op === "extend") && write.key.startsWith("p/");
 }

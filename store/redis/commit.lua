@@ -5,13 +5,13 @@
 -- Returns per shard: 0 committed, or {'f', epoch, owner}, {'s', last}, {'h', last}.
 local owner = ARGV[1]
 local cluster = ARGV[2] == '1'
-local width = { a = 4, s = 4, u = 3, k = 4, o = 3, x = 2, t = 4, d = 2, j = 3, l = 3 }
+local width = { a = 4, s = 4, u = 3, k = 4, e = 4, o = 3, x = 2, t = 4, d = 2, j = 3, l = 3 }
 local verdicts, plans, ends = {}, {}, {}
 
 -- In a slot that is being moved away, a key that does not exist yet cannot be created: better learnt now.
 local function touch(base, op, name)
   if op == 's' or op == 'u' then redis.call('EXISTS', base .. 'e:' .. name)
-  elseif op == 'k' then redis.call('EXISTS', base .. 'k:' .. name)
+  elseif op == 'k' or op == 'e' then redis.call('EXISTS', base .. 'k:' .. name)
   elseif op == 'j' or op == 'l' then redis.call('EXISTS', base .. 's:' .. name)
   elseif op == 'o' or op == 'x' then redis.call('EXISTS', base .. 'o', base .. 'O')
   elseif op == 't' or op == 'd' then redis.call('EXISTS', base .. 't', base .. 'T')
@@ -74,6 +74,9 @@ local function apply(plan)
     elseif op == 's' then call('HSET', base .. 'e:' .. a, b, c)
     elseif op == 'u' then call('HDEL', base .. 'e:' .. a, b)
     elseif op == 'k' then call('SET', base .. 'k:' .. a, c, 'PX', b)
+    elseif op == 'e' then
+      call('APPEND', base .. 'k:' .. a, c)
+      call('PEXPIRE', base .. 'k:' .. a, b)
     elseif op == 'o' then
       call('ZADD', base .. 'o', 0, a)
       call('HSET', base .. 'O', a, b)

@@ -45,6 +45,20 @@ export function testWrites(bench: () => StoreBench): void {
       expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["new"]);
     });
 
+    it("adds to the end of an expiring record, or begins it", async () => {
+      const { store, write } = bench();
+      await write(1, { op: "extend", key: "p", value: "a,", ttlMs: 60_000 });
+      await write(
+        1,
+        { op: "extend", key: "p", value: "b,", ttlMs: 60_000 },
+        { op: "extend", key: "p", value: "c,", ttlMs: 60_000 },
+      );
+      expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["a,b,c,"]);
+      await write(1, { op: "keep", key: "p", value: "d,", ttlMs: 60_000 });
+      await write(1, { op: "extend", key: "p", value: "e,", ttlMs: 60_000 });
+      expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["d,e,"]);
+    });
+
     it("owes and settles", async () => {
       const { store, write } = bench();
       await write(1, { op: "owe", id: "x", value: "1" }, { op: "owe", id: "y", value: "2" });
