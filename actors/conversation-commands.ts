@@ -8,6 +8,7 @@ import type { ConversationDraft } from "./conversation-draft.ts";
 import { create, join, leave } from "./conversation-group.ts";
 import { foldOwn } from "./conversation-reads.ts";
 import { ask } from "./conversation-robot.ts";
+import { spokenAt } from "./conversation-state.ts";
 import { close, offerTakeover, queue, transfer } from "./conversation-routing.ts";
 import type { CommandMessage } from "./messages.ts";
 
@@ -91,7 +92,7 @@ function note({ draft, message, by, standing }: Act, frame: Frame<"note">): void
 
 function recall({ draft, message, by, standing }: Act, frame: Frame<"recall">): void {
   const { log } = draft.state;
-  const spoken = log.recent.find(({ seq }) => seq === frame.seq);
+  const spoken = spokenAt(log, frame.seq);
   // For the visitor a note is as absent as a number that was never given.
   if (spoken === undefined || (spoken.aud === "staff" && standing === "visitor"))
     return draft.nack("NOT_FOUND");

@@ -20,7 +20,9 @@ interface ReadMark {
 
 const nothingRead: ReadMark = { seq: 0, count: 0, own: [] };
 const markTtlMs = 180 * 24 * 3600_000;
-const ownMax = 64;
+/** A mark grows up to so many characters by own content after it, then the oldest of that goes. */
+const ownMaxChars = 1024;
+const ownMin = 64;
 
 /** The kept record of a person's mark in a conversation; `who` is a session id, `v.<visitor>` or `a.<staff>`. */
 export function readKey(conversation: Address, who: string): string {
@@ -65,7 +67,11 @@ export function onRead(draft: ConversationDraft, by: Principal, seq: number, cou
   if (read <= mark.seq || seq > end) return;
   const own = mark.own.filter((said) => said > read);
   const known = read === end ? total : Math.min(count, total - own.length);
-  keepMark(draft, who, { seq: read, count: Math.max(mark.count, known), own });
+  const moved = { seq: read, count: Math.max(mark.count, known), own };
+  const lastOwn = own.at(-1);
+  // What follows is one's own: with nothing unread before it, the mark moves past that as well.
+  const past = lastOwn !== undefined && unreadOf(moved, total) === 0;
+  keepMark(draft, who, past ? { seq: lastOwn, count: total, own: [] } : moved);
   const frame = { t: "read", conv: draft.conv, user: by.user, role: by.role, seq: read } as const;
   if (shown !== read) draft.effects.push({ do: "broadcast", frame, to: "staff" });
   if (shown !== undefined && shown > 0)
@@ -76,15 +82,25 @@ export function onRead(draft: ConversationDraft, by: Principal, seq: number, cou
 export function foldOwn(draft: ConversationDraft, by: Principal, event: LogEvent): void {
   const who = sessionId(by.role, by.user);
   const count = isStaff(by.role) ? event.countStaff : event.countAll;
-  const mark = parseMark(draft.context.kept(readKey(draft.state.self, who)));
-  const caughtUp = unreadOf(mark, count - 1) === 0;
+  const key = readKey(draft.state.self, who);
+  const record = draft.context.kept(key);
+  // Who had something unread when they spoke last has it still: only a read mark takes it away.
+  if (record !== undefined && record.length < ownMaxChars && notesOwn(record))
+    return void draft.effects.push({ do: "extend", key, value: ` ${event.seq}`, ttlMs: markTtlMs });
+  const mark = parseMark(record);
+  const caughtUp = mark.own.length === 0 && unreadOf(mark, count - 1) === 0;
   keepMark(
     draft,
     who,
     caughtUp
       ? { seq: event.seq, count, own: [] }
-      : { ...mark, own: [...mark.own.slice(1 - ownMax), event.seq] },
+      : { ...mark, own: [...mark.own.slice(1 - ownMin), event.seq] },
   );
+}
+
+/** Whether a mark, as it was kept, holds own content after it. */
+function notesOwn(record: string): boolean {
+  return record.includes(" ", record.indexOf(" ") + 1);
 }
 
 /** For somebody who enters a group: what stood there before counts as read. */

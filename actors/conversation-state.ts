@@ -6,7 +6,6 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Audience, LogEvent } from "../protocol/events.ts";
-import { isContent } from "../protocol/events.ts";
 import type { DeskId, UserId } from "../protocol/ids.ts";
 import { sessionId, type Address } from "./address.ts";
 
@@ -47,8 +46,10 @@ export interface Chronicle {
   readonly rated: boolean;
   /** The last number that is not an idle notice. */
   readonly activity: number;
-  /** The latest content, oldest first. */
+  /** Content that was said lately, oldest first, before `latest`. */
   readonly recent: readonly Spoken[];
+  /** The last few pieces of content: a short list, since each message makes a new one. */
+  readonly latest: readonly Spoken[];
   /** The latest numbers that only staff may see, ascending. */
   readonly hidden: readonly number[];
 }
@@ -89,6 +90,7 @@ export type Ledger = "robot" | "idle" | "takeovers" | "changes";
 export const snapshotEvery = 64;
 /** Content events that can still be recalled. */
 const recallable = 100;
+const latestMax = 16;
 const hiddenMax = 64;
 
 const unborn: Chronicle = {
@@ -107,6 +109,7 @@ const unborn: Chronicle = {
   rated: false,
   activity: 0,
   recent: [],
+  latest: [],
   hidden: [],
 };
 
@@ -142,17 +145,28 @@ export function applyEvent(log: Chronicle, event: LogEvent): Chronicle {
     countAll: event.countAll,
     countStaff: event.countStaff,
     activity: body.kind === "idle" ? log.activity : seq,
-    recent: isContent(body.kind) ? pushBounded(log.recent, spokenOf(event), recallable) : log.recent,
     hidden: aud === "all" ? log.hidden : pushBounded(log.hidden, seq, hiddenMax),
   };
-  return { ...next, ...changeOf(next, event) };
+  const change = changeOf(next, event);
+  return change === undefined ? next : { ...next, ...change };
+}
+
+/** The content event of that number that can still be recalled. */
+export function spokenAt({ recent, latest }: Chronicle, seq: number): Spoken | undefined {
+  const at = (spoken: Spoken): boolean => spoken.seq === seq;
+  return latest.find(at) ?? recent.find(at);
 }
 
 function changeOf(log: Chronicle, event: LogEvent): Partial<Chronicle> | undefined {
   const { body, by } = event;
   switch (body.kind) {
     case "message":
-    case "note":
+    case "note": {
+      const { recent, latest } = log;
+      const spoken = spokenOf(event);
+      if (latest.length < latestMax) return { latest: [...latest, spoken] };
+      return { recent: [...recent, ...latest].slice(-recallable), latest: [spoken] };
+    }
     case "idle":
     case "lost":
       return undefined;
@@ -166,7 +180,10 @@ function changeOf(log: Chronicle, event: LogEvent): Partial<Chronicle> | undefin
     case "created":
       return { phase: "group", title: body.title, founder: whoOf(by) };
     case "recalled":
-      return { recent: log.recent.filter((spoken) => spoken.seq !== body.seq) };
+      return {
+        recent: log.recent.filter(({ seq }) => seq !== body.seq),
+        latest: log.latest.filter(({ seq }) => seq !== body.seq),
+      };
     case "queued":
       return { phase: "waiting", desk: body.desk as DeskId, ticket: log.ticket + 1 };
     case "assigned":

@@ -262,6 +262,8 @@ export class Entity<State> implements HostedEntity {
     if (row !== undefined && item.command !== undefined) this.#producers.set(item.command.p, row, number);
     for (const effect of effects) {
       if (effect.do === "keep") this.#kept.set(effect.key, effect.value, number);
+      else if (effect.do === "extend")
+        this.#kept.set(effect.key, (this.#kept.get(effect.key) ?? "") + effect.value, number);
       else if (effect.do === "join") this.#members.set(effect.member, true, number);
       else if (effect.do === "leave") this.#members.set(effect.member, false, number);
     }

@@ -196,6 +196,32 @@ describe("read marks", () => {
     expect(unread(world, conv, vic).unread).toBe(0);
   });
 
+  it("pass one's own messages that follow what was read, and count on from there", () => {
+    const { world, conv } = assigned();
+    say(world, conv, amy, "one");
+    const first = chronicle(world.actor(conv)).seq;
+    say(world, conv, vic, "two");
+    say(world, conv, vic, "three");
+    expect(unread(world, conv, vic)).toMatchObject({ unread: 1 });
+    read(world, conv, vic, first, 1);
+    expect(unread(world, conv, vic)).toEqual({ read: first + 2, unread: 0 });
+    say(world, conv, vic, "four");
+    expect(unread(world, conv, vic)).toEqual({ read: first + 3, unread: 0 });
+    say(world, conv, amy, "five");
+    say(world, conv, vic, "six");
+    expect(unread(world, conv, vic)).toEqual({ read: first + 3, unread: 1 });
+  });
+
+  it("stay short however much one says without reading", () => {
+    const { world, conv } = assigned();
+    say(world, conv, amy, "one");
+    for (let i = 0; i < 600; i++) say(world, conv, vic, `${i}`);
+    const record = world.actor(conv).kept.get(readKey(conv, whoIs(vic))) ?? "";
+    expect(record.length).toBeLessThan(1100);
+    read(world, conv, vic, chronicle(world.actor(conv)).seq - 1, 600);
+    expect(unread(world, conv, vic).unread).toBe(0);
+  });
+
   it("are not taken from strangers", () => {
     const { world, conv } = opened("web");
     read(world, conv, val, 2, 1);

@@ -199,6 +199,9 @@ export class World {
       case "keep":
         hosted.kept.set(effect.key, effect.value);
         return;
+      case "extend":
+        hosted.kept.set(effect.key, (hosted.kept.get(effect.key) ?? "") + effect.value);
+        return;
       case "join":
         hosted.members.add(effect.member);
         return;
