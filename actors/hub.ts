@@ -8,11 +8,10 @@
 import type { Clock } from "../base/clock.ts";
 import { hash32 } from "../base/hash.ts";
 import type { Routing } from "../placement/hosting.ts";
-import type { LogEvent } from "../protocol/events.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import type { LogQuery, LogSlice } from "../store/store.ts";
 import { decodeAddress, shardOf } from "./address.ts";
-import { Deliveries } from "./deliveries.ts";
+import { EncodedEvent, type WireEvent } from "./encoded-event.ts";
 import { Replays, type Page } from "./replays.ts";
 import type { AskReply, FollowedTail, FollowItem, ShardEnvelope } from "./runtime/envelope.ts";
 
@@ -23,7 +22,7 @@ export interface Listener {
   /** The follow stands (again); the log ends with this event. */
   onFollowed(followed: FollowedTail): void;
   /** A committed event. */
-  onEvent(event: LogEvent): void;
+  onEvent(event: EncodedEvent): void;
   /** Something ephemeral; `text` is the frame encoded. */
   onCast(frame: ServerFrame, audience: "all" | "staff", text: string): void;
 }
@@ -52,7 +51,6 @@ const againCapMs = 3000;
 
 /** The hub of one node. */
 export class Hub {
-  readonly deliveries = new Deliveries();
   readonly #parts: HubParts;
   readonly #followed = new Map<string, Followed>();
   readonly #byShard = new Map<number, Set<Followed>>();
@@ -116,12 +114,15 @@ export class Hub {
   }
 
   /** Committed events arrived from an owner. */
-  onEvents(items: readonly { readonly to: string; readonly event: LogEvent }[]): void {
+  onEvents(items: readonly { readonly to: string; readonly event: WireEvent }[]): void {
     const strays = new Set<string>();
     for (const { to, event } of items) {
       const followed = this.#followed.get(to);
       if (followed === undefined) strays.add(to);
-      else forEach(followed.listeners, (listener) => listener.onEvent(event));
+      else {
+        const encoded = new EncodedEvent(event);
+        forEach(followed.listeners, (listener) => listener.onEvent(encoded));
+      }
     }
     this.#unfollowStrays(strays);
   }

@@ -9,13 +9,13 @@ import type { Cursor } from "../protocol/frames.ts";
 import { limits } from "../protocol/limits.ts";
 
 /** What a pump acts through. */
-export interface PumpPort {
+export interface PumpPort<Event extends LogEvent> {
   /** Whether the connection takes deliveries now; when it does again, it calls `resume`. */
   ready(): boolean;
   /** Writes one delivery; false when the connection takes no more now. */
-  push(event: LogEvent): boolean;
+  push(event: Event): boolean;
   /** Events after a number, ascending, of any audience; `end` is the log's last number. */
-  read(after: number): Promise<{ readonly events: readonly LogEvent[]; readonly end: number } | undefined>;
+  read(after: number): Promise<{ readonly events: readonly Event[]; readonly end: number } | undefined>;
   /**
    * The cursor does not match the log, which ends at `end`: tells the client to start anew, and answers from where;
    * undefined when that cannot be found out now.
@@ -28,9 +28,9 @@ export interface PumpPort {
 const stallsMax = 3;
 
 /** Delivers one conversation to one connection. */
-export class Pump {
+export class Pump<Event extends LogEvent> {
   readonly reader: Audience;
-  readonly #port: PumpPort;
+  readonly #port: PumpPort<Event>;
   /** The last event that was pushed, as this reader sees the log. */
   #sent: Cursor;
   /** The last event that was pushed or is not for this reader: where reading goes on. */
@@ -49,7 +49,7 @@ export class Pump {
   #stalls = 0;
   #quietSweeps = 0;
 
-  constructor(port: PumpPort, reader: Audience, from: Cursor) {
+  constructor(port: PumpPort<Event>, reader: Audience, from: Cursor) {
     this.#port = port;
     this.reader = reader;
     this.#sent = from;
@@ -99,7 +99,7 @@ export class Pump {
   }
 
   /** A committed event of the log. */
-  offer(event: LogEvent): void {
+  offer(event: Event): void {
     const { seq, epoch } = event;
     if (this.#closed || seq <= this.#seen[0]) return;
     this.#distrust(epoch);
@@ -183,7 +183,7 @@ export class Pump {
     if (this.#doubts.length === 0 && this.#sent[0] > 0) this.#doubts.push(this.#sent);
   }
 
-  #push(event: LogEvent): boolean {
+  #push(event: Event): boolean {
     if (!this.#port.push(event)) {
       this.#wanted = true;
       return false;
@@ -224,7 +224,7 @@ export class Pump {
 
   /** False when it has to be tried later. */
   async #take(
-    page: { readonly events: readonly LogEvent[]; readonly end: number },
+    page: { readonly events: readonly Event[]; readonly end: number },
     after: number,
     doubt: Cursor | undefined,
   ): Promise<boolean> {
@@ -261,7 +261,7 @@ export class Pump {
    * True when the whole page was taken. Epochs only rise along a log: an event of the position's own epoch proves that
    * the position is in the log still; before one of another epoch, the page itself has to show it.
    */
-  #pushPage(events: readonly LogEvent[], after: number, anchored: boolean): boolean {
+  #pushPage(events: readonly Event[], after: number, anchored: boolean): boolean {
     for (const event of events) {
       if (event.seq <= this.#seen[0]) continue;
       if (!visibleTo(event, this.reader)) {

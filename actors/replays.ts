@@ -3,14 +3,14 @@
  * Invariants: a shared read begins after it was asked for, so that it holds whatever was committed before (Converges);
  * what waits is bounded (StormBounded): pumps wait for one read each, clients' own pages are refused beyond a bound.
  */
-import type { LogEvent } from "../protocol/events.ts";
 import { limits } from "../protocol/limits.ts";
 import type { LogQuery, LogSlice } from "../store/store.ts";
 import { decodeAddress, shardOf } from "./address.ts";
+import { fromStored, type EncodedEvent } from "./encoded-event.ts";
 
-/** A part of a log, parsed. */
+/** A part of a log. */
 export interface Page {
-  readonly events: readonly LogEvent[];
+  readonly events: readonly EncodedEvent[];
   /** The log's last number. */
   readonly end: number;
 }
@@ -80,7 +80,7 @@ export class Replays {
     const shard = shardOf(address, this.#shards);
     try {
       const slice = await this.#readLog({ shard, log, ...range, limit });
-      return { events: slice.events.map(({ event }) => JSON.parse(event) as LogEvent), end: slice.end };
+      return { events: slice.events.map(({ event }) => fromStored(event)), end: slice.end };
     } catch {
       return undefined;
     }

@@ -6,6 +6,7 @@ import { countFor, visibleTo, type Audience, type LogEvent } from "../protocol/e
 import type { Cursor, Followed, Recovery, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
 import { readState } from "./conversation-reads.ts";
+import type { EncodedEvent } from "./encoded-event.ts";
 import type { Hub, Listener } from "./hub.ts";
 import { Pump, type PumpPort } from "./pump.ts";
 import type { Described } from "./messages.ts";
@@ -50,7 +51,7 @@ export class Subscription implements Listener {
   readonly #port: SubscriptionPort;
   readonly #user: string;
   #resolve: (followed: boolean) => void = () => {};
-  #pump: Pump | undefined;
+  #pump: Pump<EncodedEvent> | undefined;
   #answered = false;
   #closed = false;
   #tail: LogEvent | undefined;
@@ -88,7 +89,7 @@ export class Subscription implements Listener {
     this.#pump?.kick(tail);
   }
 
-  onEvent(event: LogEvent): void {
+  onEvent(event: EncodedEvent): void {
     if (event.seq > (this.#tail?.seq ?? 0)) this.#tail = event;
     this.#pump?.offer(event);
   }
@@ -182,9 +183,9 @@ export class Subscription implements Listener {
   #start(base: Cursor): void {
     if (this.#closed) return;
     const { hub } = this.#port;
-    const port: PumpPort = {
+    const port: PumpPort<EncodedEvent> = {
       ready: () => this.#port.ready(),
-      push: (event) => this.#port.deliver(hub.deliveries.text(this.conv, event, this.reader)),
+      push: (event) => this.#port.deliver(event.frame(this.conv, this.reader)),
       read: (after) => hub.read(this.log, after),
       reset: () => this.#reset(),
       giveUp: () => this.#port.stuck(),

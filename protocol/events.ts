@@ -76,8 +76,8 @@ export interface EventView {
   /** Wall time of the owner when it sequenced the event, for people to read. */
   readonly ts: number;
   readonly by: Author;
-  readonly p?: string;
-  readonly n?: number;
+  readonly p?: string | undefined;
+  readonly n?: number | undefined;
   readonly body: EventBody;
 }
 

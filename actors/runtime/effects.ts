@@ -2,9 +2,11 @@
  * Turns the effects of a behaviour into writes of the next commit and outputs that follow it.
  */
 import { unreachable } from "../../base/assert.ts";
+import type { LogEvent } from "../../protocol/events.ts";
 import type { Write } from "../../store/store.ts";
 import { encodeAddress, type Address } from "../address.ts";
 import type { Effect } from "../behavior.ts";
+import { storedForm, wireOf } from "../encoded-event.ts";
 import type { Message } from "../messages.ts";
 import type { Debts } from "./debts.ts";
 import type { Item } from "./entity-host.ts";
@@ -36,9 +38,7 @@ export function performEffect(
 ): void {
   switch (effect.do) {
     case "append":
-      writes.push({ op: "append", log: key, seq: effect.event.seq, event: JSON.stringify(effect.event) });
-      outputs.push(() => host.publisher.publish(key, effect.event));
-      return;
+      return append(host, key, effect.event, writes, outputs);
     case "set":
       return void writes.push({ op: "set", entity: key, field: effect.field, value: effect.value });
     case "unset":
@@ -86,6 +86,18 @@ export function performEffect(
     default:
       return unreachable(effect);
   }
+}
+
+function append(
+  host: EffectHost,
+  key: string,
+  event: LogEvent,
+  writes: Write[],
+  outputs: (() => void)[],
+): void {
+  const encoded = wireOf(event);
+  writes.push({ op: "append", log: key, seq: event.seq, event: storedForm(encoded) });
+  outputs.push(() => host.publisher.publish(key, event, encoded));
 }
 
 function timerId(key: string, id: string): string {

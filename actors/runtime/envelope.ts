@@ -9,6 +9,7 @@ import type { Code } from "../../protocol/codes.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
 import type { CommandAnswer } from "../behavior.ts";
+import type { WireEvent } from "../encoded-event.ts";
 
 /** A message to an actor. */
 export interface ActorEnvelope {
@@ -115,7 +116,7 @@ export type NodeEnvelope =
       readonly k: "events";
       readonly shard: number;
       readonly epoch: number;
-      readonly items: readonly { readonly to: string; readonly event: LogEvent }[];
+      readonly items: readonly { readonly to: string; readonly event: WireEvent }[];
     }
   | {
       readonly k: "casted";

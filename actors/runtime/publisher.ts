@@ -6,6 +6,7 @@
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
+import type { WireEvent } from "../encoded-event.ts";
 import type { AskReply, FollowedTail, FollowItem } from "./envelope.ts";
 import { Followers, nameOf } from "./followers.ts";
 import type { HostParts } from "./host-parts.ts";
@@ -23,7 +24,7 @@ export interface PublisherParts {
 export class Publisher {
   readonly #host: PublisherParts;
   readonly #followers = new Followers();
-  #waiting: { readonly to: string; readonly event: LogEvent }[] = [];
+  #waiting: { readonly to: string; readonly event: WireEvent }[] = [];
 
   constructor(host: PublisherParts) {
     this.#host = host;
@@ -57,10 +58,10 @@ export class Publisher {
   }
 
   /** An event is durable: everybody gets it with the others of this turn. */
-  publish(log: string, event: LogEvent): void {
+  publish(log: string, event: LogEvent, encoded: WireEvent): void {
     this.#followers.noteTail(log, event);
     if (this.#waiting.length === 0) this.#host.parts.clock.soon(() => this.flush());
-    this.#waiting.push({ to: log, event });
+    this.#waiting.push({ to: log, event: encoded });
   }
 
   /** One envelope per following node, however many logs and events. */
@@ -68,7 +69,7 @@ export class Publisher {
     if (this.#waiting.length === 0) return;
     const published = this.#waiting;
     this.#waiting = [];
-    const byRun = new Map<string, { run: NodeRun; items: { to: string; event: LogEvent }[] }>();
+    const byRun = new Map<string, { run: NodeRun; items: { to: string; event: WireEvent }[] }>();
     for (const item of published) {
       for (const run of this.#followers.of(item.to)) {
         const key = nameOf(run);

@@ -41,7 +41,12 @@ export async function startLocalNode(spec: NodeSpec): Promise<LocalNode> {
   const process = await startProcess({
     name: spec.name,
     command: globalThis.process.execPath,
-    args: ["--max-semi-space-size=8", "--disable-warning=ExperimentalWarning", "server/main.ts"],
+    args: [
+      "--max-semi-space-size=8",
+      "--no-parallel-scavenge",
+      "--disable-warning=ExperimentalWarning",
+      "server/main.ts",
+    ],
     cwd: root,
     env: {
       USHER_PORT: String(port),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { wireOf } from "../../actors/encoded-event.ts";
 import type { AskReply } from "../../actors/runtime/envelope.ts";
 import type { ConversationId } from "../../protocol/ids.ts";
 import { edgeWorld, logOf, type EdgeWorld, type ScriptedClient } from "./edge-world.ts";
@@ -38,7 +39,7 @@ describe("commands", () => {
     await client.say(send(1));
     expect(client.of("ack")).toEqual([{ t: "ack", conv, p: "p", n: 1, seq: 2, epoch: 1, prev: 1, ts: 7 }]);
     const own = world.log(conv).end;
-    if (own !== undefined) world.hub.onEvents([{ to: logOf(conv), event: own }]);
+    if (own !== undefined) world.hub.onEvents([{ to: logOf(conv), event: wireOf(own) }]);
     await world.say(conv);
     expect(client.seqs(conv)).toEqual([1, 3]);
   });
@@ -52,7 +53,7 @@ describe("commands", () => {
     });
     await client.say(send(1));
     const own = world.log(conv).end;
-    if (own !== undefined) world.hub.onEvents([{ to: logOf(conv), event: own }]);
+    if (own !== undefined) world.hub.onEvents([{ to: logOf(conv), event: wireOf(own) }]);
     await world.settle();
     expect(client.seqs(conv)).toEqual([1, 2, 3]);
   });
@@ -65,7 +66,7 @@ describe("commands", () => {
     });
     await client.say({ t: "close", conv, p: "p", n: 1, after: 0 });
     const closed = world.log(conv).end;
-    if (closed !== undefined) world.hub.onEvents([{ to: logOf(conv), event: closed }]);
+    if (closed !== undefined) world.hub.onEvents([{ to: logOf(conv), event: wireOf(closed) }]);
     await world.settle();
     expect(client.seqs(conv)).toEqual([1, 2]);
   });

@@ -6,6 +6,7 @@ import type { ConnectionParts } from "../../actors/client-port.ts";
 import type { SessionDescription } from "../../actors/messages.ts";
 import type { AskReply, ShardEnvelope } from "../../actors/runtime/envelope.ts";
 import type { ActorSystem } from "../../actors/runtime/nact.ts";
+import { wireOf } from "../../actors/encoded-event.ts";
 import type { Claims } from "../../actors/socket.ts";
 import { silentMetrics } from "../../base/metrics.ts";
 import { frameParser, type FrameParser } from "../../edge/frame-parser.ts";
@@ -255,7 +256,7 @@ export function edgeWorld(): EdgeWorld {
     },
     async say(conv, aud = "all") {
       const event = world.log(conv).append(aud);
-      if (followed.has(logOf(conv))) hub.onEvents([{ to: logOf(conv), event }]);
+      if (followed.has(logOf(conv))) hub.onEvents([{ to: logOf(conv), event: wireOf(event) }]);
       await time.advance(0);
     },
     client: () => scriptedClient(world),

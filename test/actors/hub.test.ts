@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Hub, type Listener } from "../../actors/hub.ts";
+import { wireOf } from "../../actors/encoded-event.ts";
 import type { AskReply, FollowedTail, ShardEnvelope } from "../../actors/runtime/envelope.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import type { LogSlice } from "../../store/store.ts";
@@ -193,7 +194,7 @@ describe("hub", () => {
     first?.answer(tailsOf(first, undefined));
     await time.advance(0);
     expect(sent).toEqual([{ k: "unfollow", shard, to: [log] }]);
-    hub.onEvents([{ to: log, event: model.append() }]);
+    hub.onEvents([{ to: log, event: wireOf(model.append()) }]);
     expect(sent).toHaveLength(2);
     expect(heard.seqs).toEqual([]);
   });
@@ -209,7 +210,7 @@ describe("hub", () => {
     const heard = listener();
     hub.follow(log, broken);
     hub.follow(log, heard);
-    expect(() => hub.onEvents([{ to: log, event: model.append() }])).toThrow("a bug");
+    expect(() => hub.onEvents([{ to: log, event: wireOf(model.append()) }])).toThrow("a bug");
     expect(heard.seqs).toEqual([1]);
   });
 
@@ -222,17 +223,14 @@ describe("hub", () => {
     expect(heard.map(({ texts }) => texts)).toEqual([[JSON.stringify(frame)], [JSON.stringify(frame)]]);
   });
 
-  it("encodes a delivery once per event and audience", () => {
+  it("hands one event to all who listen, so that it is encoded once", () => {
     const { hub, model } = hubWorld();
-    model.append("staff");
-    const event = model.append();
-    const make = (reader: "all" | "staff"): string =>
-      hub.deliveries.text(conv as Parameters<typeof hub.deliveries.text>[0], event, reader);
-    expect(JSON.parse(make("staff"))).toMatchObject({ t: "deliver", conv, seq: 2, prev: 1 });
-    expect(JSON.parse(make("all"))).toMatchObject({ t: "deliver", conv, seq: 2, prev: 0 });
-    const encoded = make("staff");
-    Object.assign(event, { ts: 99 });
-    expect(make("staff")).toBe(encoded);
+    const events: LogEvent[] = [];
+    for (let i = 0; i < 2; i++)
+      hub.follow(log, { ...listener(), onEvent: (event) => void events.push(event) });
+    hub.onEvents([{ to: log, event: wireOf(model.append()) }]);
+    expect(events).toHaveLength(2);
+    expect(events[0]).toBe(events[1]);
   });
 
   it("reads once for all pumps at the same place", async () => {

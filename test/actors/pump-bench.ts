@@ -1,5 +1,5 @@
 import { Pump, type PumpPort } from "../../actors/pump.ts";
-import type { Audience } from "../../protocol/events.ts";
+import type { Audience, LogEvent } from "../../protocol/events.ts";
 import type { Cursor } from "../../protocol/frames.ts";
 import { modelDevice, modelLog, type ModelDevice, type ModelLog } from "./model-log.ts";
 
@@ -10,7 +10,7 @@ export const settle = (): Promise<void> => new Promise((resolve) => void setImme
 export interface Bench {
   readonly log: ModelLog;
   readonly device: ModelDevice;
-  readonly pump: Pump;
+  readonly pump: Pump<LogEvent>;
   readonly pushed: number[];
   readonly reader: Audience;
   reads: number;
@@ -26,7 +26,7 @@ export interface Bench {
 export function bench(reader: Audience = "staff", from: Cursor = [0, 0], log = modelLog()): Bench {
   const device = modelDevice(from);
   const pushed: number[] = [];
-  const port: PumpPort = {
+  const port: PumpPort<LogEvent> = {
     ready: () => !made.blocked,
     push(event) {
       if (made.blocked) return false;

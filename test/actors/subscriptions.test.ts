@@ -1,3 +1,4 @@
+import { wireOf } from "../../actors/encoded-event.ts";
 import { describe, expect, it } from "vitest";
 import { closeCodes } from "../../protocol/codes.ts";
 import type { ConversationId } from "../../protocol/ids.ts";
@@ -41,7 +42,8 @@ describe("subscriptions", () => {
     const release = holding(world, "follow");
     world.gateway.take({ k: "enter", conn: 1, conv });
     await world.settle();
-    for (let i = 0; i < 2; i++) world.hub.onEvents([{ to: logOf(conv), event: world.log(conv).append() }]);
+    for (let i = 0; i < 2; i++)
+      world.hub.onEvents([{ to: logOf(conv), event: wireOf(world.log(conv).append()) }]);
     await release(answer);
     await world.time.advance(500);
     expect(client.seqs(conv)).toEqual([1, 2]);

@@ -42,6 +42,17 @@ interface Told {
   readonly seq: number;
 }
 
+function spoken(seq: number, epoch: number, text: string): LogEvent {
+  const head = { seq, epoch, aud: "all", prevAll: seq - 1, countAll: seq, countStaff: seq } as const;
+  const by = { role: "agent", id: "amy" } as const;
+  return { ...head, ts: 0, by, body: { kind: "message", body: { kind: "text", text } } };
+}
+
+/** What such an event says. */
+export function textOf({ body }: LogEvent): string {
+  return body.kind === "message" && body.body.kind === "text" ? body.body.text : "";
+}
+
 /** Remembers tags, obeys scripts. */
 const obedient: Behavior<Told> = {
   restore: (_self, fields) => {
@@ -68,8 +79,7 @@ const obedient: Behavior<Told> = {
     }
     if (what.append !== undefined) {
       seq++;
-      const event = { seq, epoch: context.epoch, text: what.append } as unknown as LogEvent;
-      effects.push({ do: "append", event });
+      effects.push({ do: "append", event: spoken(seq, context.epoch, what.append) });
     }
     if (what.answer !== undefined) effects.push({ do: "answer", answer: what.answer });
     if (what.ask === true || message.kind === "describe") {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { encodeAddress } from "../../../actors/address.ts";
 import type { FollowedTail } from "../../../actors/runtime/envelope.ts";
 import type { LogEvent } from "../../../protocol/events.ts";
-import { ack, oneNode, script, watch, world, type Node, type World } from "./rig.ts";
+import { ack, oneNode, script, textOf, watch, world, type Node, type World } from "./rig.ts";
 
 async function two(): Promise<{ on: World; a: Node; b: Node }> {
   const on = world(2);
@@ -22,7 +22,7 @@ function follower(on: World, node: Node, log: string, shard: number) {
     onEvent(event: LogEvent) {
       if (event.seq <= texts.length) return;
       if (event.seq > texts.length + 1) behind = true;
-      else texts.push((event as unknown as { text: string }).text);
+      else texts.push(textOf(event));
     },
     onCast() {},
   };
@@ -207,7 +207,7 @@ describe("two runtimes", () => {
         await on.time.advance(15_000);
         for (const one of listeners) await one.catchUp();
         const [slice] = await on.store.readLogs([{ shard: 1, log, limit: 1000 }]);
-        const texts = slice?.events.map(({ event }) => (JSON.parse(event) as { text: string }).text) ?? [];
+        const texts = slice?.events.map(({ event }) => textOf(JSON.parse(event) as LogEvent)) ?? [];
         for (const [from, mine] of said.entries())
           expect(texts.filter((text) => text.startsWith(`${from}.`))).toEqual(mine);
         for (const { value } of answers) expect(value).toEqual({ kind: "answer", answer: ack });
