@@ -46,6 +46,8 @@ ${lines.join("\n")}
   --json          one line of JSON at the end
   --rounds N      rounds of each system, alternating (3)
   --seconds N     measured window (8)
+  --warm-up N     seconds under load before it (pairs, latency, scaling: 10)
+  --scattered     Usher's visitors stay where they landed, instead of moving to the node that welcome names (pairs, latency)
   --size N        pairs, members, clients or sessions
   --window N      messages open at a time, per side or speaker
   --rate N        messages offered per second (latency: 4000)

@@ -10,6 +10,10 @@ export interface Options {
   readonly rounds: number;
   /** Length of the measured window; 0: as the bench likes it. */
   readonly seconds: number;
+  /** Seconds under load before the window opens: code that runs for weeks is measured, not code that is being compiled. */
+  readonly warmUp: number;
+  /** Everybody stays at the node where they landed. */
+  readonly scattered: boolean;
   /** Pairs, members, clients or sessions; 0: as the bench likes it. */
   readonly size: number;
   readonly window: number;
@@ -67,6 +71,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     record: values["record"] === true,
     rounds: number("rounds", bench === "smoke" ? 1 : 3),
     seconds: number("seconds", 0),
+    warmUp: number("warm-up", 10),
+    scattered: values["scattered"] === true,
     size: number("size", 0),
     window: number("window", 0),
     rate: number("rate", 4000),
@@ -102,6 +108,8 @@ function parse(args: readonly string[]): {
         conversations: text,
         rounds: text,
         seconds: text,
+        "warm-up": text,
+        scattered: flag,
         size: text,
         window: text,
         rate: text,

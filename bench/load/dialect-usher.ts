@@ -23,11 +23,15 @@ export class UsherDialect implements Dialect {
   }
 
   async pair(
-    { pair, homes }: Seat,
+    { pair, homes, scattered }: Seat,
     listeners: readonly [TalkListener, TalkListener],
   ): Promise<readonly [Talker, Talker]> {
-    const agent = await this.#people.attach("agent", `agent${pair}`, homes[1]);
-    const visitor = await this.#people.attach("visitor", this.#people.name("v", pair), homes[0]);
+    const name = this.#people.name("v", pair);
+    const [visitor, home] =
+      scattered === true
+        ? ([await this.#people.attach("visitor", name, homes[0]), homes[0]] as const)
+        : await this.#people.attachAtOwner("visitor", name, homes[0]);
+    const agent = await this.#people.attach("agent", `agent${pair}`, home + homes[1] - homes[0]);
     await agent.command({ t: "status", status: "available" }, "S");
     const { conv } = await visitor.command({ t: "open", channel: `c${pair}` }, "S");
     await visitor.command({ t: "human", conv }, "H");

@@ -65,6 +65,8 @@ export interface Seat {
   readonly pair: number;
   /** Where each side is attached: an index into the ports, counted round. */
   readonly homes: readonly [number, number];
+  /** Whether everybody stays where they landed, also where the system says that another node would be nearer. */
+  readonly scattered?: boolean;
 }
 
 /** A system's clients. */

@@ -17,6 +17,8 @@ export interface JobSpec {
   readonly first?: number;
   /** Which pairs, and where they sit; when missing, pair i is attached to nodes i and i + 1. */
   readonly seats?: readonly Seat[];
+  /** Whether those without seats stay where they landed. */
+  readonly scattered?: boolean;
   /** Messages that each side may have open; 0 where the bench offers a fixed rate. */
   readonly window: number;
 }

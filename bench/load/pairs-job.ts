@@ -71,7 +71,11 @@ export class PairsJob implements Job {
   async #prepare(): Promise<object> {
     const first = this.#spec.first ?? 0;
     const seatOf = (i: number): Seat =>
-      this.#spec.seats?.[i] ?? { pair: first + i, homes: [first + i, first + i + 1] };
+      this.#spec.seats?.[i] ?? {
+        pair: first + i,
+        homes: [first + i, first + i + 1],
+        scattered: this.#spec.scattered === true,
+      };
     await inBatches(this.#spec.size, setupsAtOnce, async (i) => {
       const tallies = [new Tally(), new Tally()] as const;
       const lanes: Lane[] = [];

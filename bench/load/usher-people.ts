@@ -46,6 +46,21 @@ export class UsherPeople {
     const token = await this.token(role, user);
     return UsherClient.attach({ port: this.port(home), token, device: user, world: this.world });
   }
+
+  /**
+   * Attaches somebody as the SDK does from its second connection on: at the node that `welcome` names, where the session
+   * lives. @param home counts the node of the first connection
+   * @returns the client, and the number of the node where it is now
+   */
+  async attachAtOwner(role: string, user: string, home: number): Promise<readonly [UsherClient, number]> {
+    const first = await this.attach(role, user, home);
+    const url = first.welcome?.url;
+    const { ports } = this.#target;
+    if (url === undefined) return [first, home % ports.length];
+    first.close();
+    const owner = ports.indexOf(Number(new URL(url).port));
+    return [await this.attach(role, user, owner), owner];
+  }
 }
 
 /** The name of a person: `v` for the visitors of pairs. */

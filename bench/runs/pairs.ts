@@ -23,7 +23,6 @@ export interface Talk {
 }
 
 const systems = [usher, socketIoStreams, socketIoPubSub, ceiling, ejabberd];
-const warmUpMs = 1500;
 
 /** 200 pairs with four messages open each way, then 50 pairs with one. */
 export const pairs: Bench = {
@@ -92,13 +91,14 @@ export async function talk(
     first: met + generator * size,
     window: load.window,
     ...(load.seats === undefined ? {} : { seats: load.seats }),
+    scattered: options.scattered,
   }));
   const generators = await startGenerators(specs);
   onStop(() => generators.stop());
   say(`${load.pairs} pairs meet`);
   await generators.step("prepare");
   await generators.step("talk", load.rate / count);
-  await pause(warmUpMs);
+  await pause(options.warmUp * 1000);
   const cost = countCost(system, generators);
   await generators.step("open");
   await pause(load.seconds * 1000);

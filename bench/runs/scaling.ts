@@ -91,7 +91,11 @@ function seatsOf(owners: readonly number[], nodes: number, pairs: number): Seat[
     const before = owned.get(owner) ?? 0;
     if (before >= Math.ceil(pairs / nodes)) continue;
     owned.set(owner, before + 1);
-    seats.push({ pair, homes: [(owner + 1 + (before % Math.max(1, nodes - 1))) % nodes, owner] });
+    seats.push({
+      pair,
+      homes: [(owner + 1 + (before % Math.max(1, nodes - 1))) % nodes, owner],
+      scattered: true,
+    });
   }
   if (seats.length < pairs) throw new Error(`only ${seats.length} pairs fit ${nodes} nodes; ask for fewer`);
   return seats;

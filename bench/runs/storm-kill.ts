@@ -130,7 +130,7 @@ function seatsWithout(victim: number, owners: readonly number[]): Seat[] {
     const agent = ownerOf(owners, "agent", `agent${pair}`);
     if (visitor === victim || agent === victim) continue;
     const home = (i: number): number => living[i % living.length] ?? 0;
-    seats.push({ pair, homes: [home(seats.length), home(seats.length + 1)] });
+    seats.push({ pair, homes: [home(seats.length), home(seats.length + 1)], scattered: true });
   }
   if (seats.length < chats) throw new Error(`only ${seats.length} chats live without the victim`);
   return seats;
