@@ -54,8 +54,8 @@ export type Effect =
   | { readonly do: "unset"; readonly field: string }
   /** An expiring record beside the own record, read through `needs`. */
   | { readonly do: "keep"; readonly key: string; readonly value: string; readonly ttlMs: number }
-  /** Adds to the end of such a record. */
-  | { readonly do: "extend"; readonly key: string; readonly value: string; readonly ttlMs: number }
+  /** Adds to the end of such a record, which expires when it would have. */
+  | { readonly do: "extend"; readonly key: string; readonly value: string }
   /** Membership in the own set. */
   | { readonly do: "join"; readonly member: string }
   | { readonly do: "leave"; readonly member: string }

@@ -86,7 +86,7 @@ export function foldOwn(draft: ConversationDraft, by: Principal, event: LogEvent
   const record = draft.context.kept(key);
   // Who had something unread when they spoke last has it still: only a read mark takes it away.
   if (record !== undefined && record.length < ownMaxChars && notesOwn(record))
-    return void draft.effects.push({ do: "extend", key, value: ` ${event.seq}`, ttlMs: markTtlMs });
+    return void draft.effects.push({ do: "extend", key, value: ` ${event.seq}` });
   const mark = parseMark(record);
   const caughtUp = mark.own.length === 0 && unreadOf(mark, count - 1) === 0;
   keepMark(

@@ -33,6 +33,8 @@ export interface ProducerRow {
   readonly answers: readonly Remembered[];
   /** How many answers its stored form holds: these, and forgotten ones before them. */
   readonly stored: number;
+  /** When it was last written as a whole, in milliseconds of the owner's monotonic clock; -Infinity: not by this owner. */
+  readonly wholeAt: number;
 }
 
 /** `fresh`: handle it. `repeat`: give the old answer again. Otherwise refuse with the code; nothing changes. */
@@ -41,8 +43,12 @@ export type ProducerVerdict =
   | { readonly kind: "repeat"; readonly answer: CommandAnswer }
   | { readonly kind: "refused"; readonly code: Code; readonly last: number };
 
-const unknown: ProducerRow = { last: 0, answers: [], stored: 0 };
+const unknown: ProducerRow = { last: 0, answers: [], stored: 0, wholeAt: -Infinity };
 const storedMax = 2 * limits.rememberedAnswers;
+/** What was written as a whole this long ago is so again, since only that keeps it from expiring. */
+const renewMs = limits.producerTtlMs / 2;
+/** How long a row lives after it was written as a whole: its time after the last command, whenever that was. */
+const rowTtlMs = limits.producerTtlMs + renewMs;
 
 /** Judges a command: accepted iff `after <= last < n`. */
 export function judge(row: ProducerRow | undefined, command: CommandNumber): ProducerVerdict {
@@ -57,29 +63,42 @@ export function judge(row: ProducerRow | undefined, command: CommandNumber): Pro
   return { kind: "refused", code: row === undefined ? "PRODUCER_UNKNOWN" : "GAP", last };
 }
 
-/** The row after a fresh command was answered. */
+/**
+ * The row after a fresh command was answered.
+ * @param now milliseconds of the owner's monotonic clock
+ */
 export function remember(
   row: ProducerRow | undefined,
   { n, digest }: CommandNumber,
   answer: CommandAnswer,
+  now: number,
 ): ProducerRow {
-  const { answers: before, stored } = row ?? unknown;
+  const { answers: before, stored, wholeAt } = row ?? unknown;
   const answers = before.slice(Math.max(0, before.length + 1 - limits.rememberedAnswers));
   answers.push({ n, digest, answer });
-  return { last: n, answers, stored: stored < storedMax ? stored + 1 : answers.length };
+  const whole = stored >= storedMax || now - wholeAt > renewMs;
+  return whole
+    ? { last: n, answers, stored: answers.length, wholeAt: now }
+    : { last: n, answers, stored: stored + 1, wholeAt };
 }
 
 /**
- * What has to be written for a row that `remember` has just made: its last answer, added to the end of what is stored.
- * Only its first row, and one in every 32, is written as a whole, which drops what was forgotten.
+ * What has to be written for a row that `remember` has just made from another: its last answer, added to the end of what
+ * is stored. Only its first row, one in every 32, and one in every 12 hours is written as a whole, which drops what was
+ * forgotten.
  */
-export function changeOf(row: ProducerRow): { readonly op: "keep" | "extend"; readonly value: string } {
-  const { answers, stored } = row;
-  const whole = stored === 1 || stored === limits.rememberedAnswers;
+export function changeOf(row: ProducerRow, before: ProducerRow | undefined): RowChange {
+  const { answers, stored, wholeAt } = row;
+  const whole = wholeAt !== before?.wholeAt || stored <= before.stored;
   return whole
-    ? { op: "keep", value: answers.map(encodeAnswer).join("") }
+    ? { op: "keep", value: answers.map(encodeAnswer).join(""), ttlMs: rowTtlMs }
     : { op: "extend", value: answers.slice(-1).map(encodeAnswer).join("") };
 }
+
+/** A row's change, without the row's key. */
+type RowChange =
+  | { readonly op: "keep"; readonly value: string; readonly ttlMs: number }
+  | { readonly op: "extend"; readonly value: string };
 
 /** A line of numbers, and after them the code of a refusal or the conversation that was opened. */
 function encodeAnswer({ n, digest, answer }: Remembered): string {
@@ -94,7 +113,7 @@ export function decodeRow(text: string): ProducerRow {
   const answers = lines.slice(-limits.rememberedAnswers).map(decodeAnswer);
   const last = answers.at(-1)?.n ?? 0;
   assert(text.endsWith("\n") && Number.isInteger(last), "a producer's row holds numbers");
-  return { last, answers, stored: lines.length };
+  return { last, answers, stored: lines.length, wholeAt: -Infinity };
 }
 
 function decodeAnswer(line: string): Remembered {

@@ -103,15 +103,15 @@ function lasting(accepted: readonly Accepted[]): Write[] {
       const [place, gone] = placeOf(write);
       const before = standing.get(place);
       standing.delete(place);
-      if (!gone) standing.set(place, write.op === "extend" ? extended(before, write) : write);
+      const after = write.op === "extend" ? extended(before, write.value) : write;
+      if (!gone && after !== undefined) standing.set(place, after);
     }
   }
   return [...standing.values()];
 }
 
-function extended(before: Write | undefined, write: Extract<Write, { op: "extend" }>): Write {
-  const value = before?.op === "keep" ? before.value + write.value : write.value;
-  return { ...write, op: "keep", value };
+function extended(before: Write | undefined, value: string): Write | undefined {
+  return before?.op === "keep" ? { ...before, value: before.value + value } : before;
 }
 
 function placeOf(write: Write): readonly [place: string, gone: boolean] {

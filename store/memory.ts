@@ -185,9 +185,8 @@ function applyWrite(shard: Shard, write: Write, now: number): void {
       return sweep(shard, now);
     case "extend": {
       const record = shard.kept.get(write.key);
-      const before = record !== undefined && record.until > now ? record.value : "";
-      shard.kept.set(write.key, { value: before + write.value, until: now + write.ttlMs });
-      return sweep(shard, now);
+      if (record === undefined || record.until <= now) return;
+      return void shard.kept.set(write.key, { value: record.value + write.value, until: record.until });
     }
     case "owe":
       return void shard.owed.set(write.id, write.value);

@@ -275,7 +275,7 @@ function applyWrite(run: Statements, shard: number, write: Write, now: number): 
     case "keep":
       return void run.keep.run(shard, write.key, write.value, now + Math.ceil(write.ttlMs));
     case "extend":
-      return void run.extend.run(shard, write.key, write.value, now + Math.ceil(write.ttlMs), now);
+      return void run.extend.run(write.value, shard, write.key, now);
     case "owe":
       return void run.owe.run(shard, write.id, write.value);
     case "settle":

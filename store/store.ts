@@ -18,8 +18,8 @@ export type Write =
   | { readonly op: "unset"; readonly entity: string; readonly field: string }
   /** A record of its own that expires: producer rows, idempotency keys. */
   | { readonly op: "keep"; readonly key: string; readonly value: string; readonly ttlMs: number }
-  /** Adds to the end of such a record, or begins it; it expires `ttlMs` after this. */
-  | { readonly op: "extend"; readonly key: string; readonly value: string; readonly ttlMs: number }
+  /** Adds to the end of such a record, which expires when it would have; writes nothing where there is none. */
+  | { readonly op: "extend"; readonly key: string; readonly value: string }
   /** An unconfirmed tell, owed until settled. */
   | { readonly op: "owe"; readonly id: string; readonly value: string }
   | { readonly op: "settle"; readonly id: string }

@@ -59,8 +59,7 @@ function checkWrite(shard: number, write: Write): void {
   if (write.op === "append" && !(Number.isSafeInteger(write.seq) && write.seq > 0)) {
     throw corrupt("an event's number is no positive integer", { shard, log: write.log, seq: write.seq });
   }
-  const span =
-    write.op === "keep" || write.op === "extend" ? write.ttlMs : write.op === "arm" ? write.delayMs : 0;
+  const span = write.op === "keep" ? write.ttlMs : write.op === "arm" ? write.delayMs : 0;
   if (!(span >= 0 && span <= longestMs)) {
     throw corrupt("a time span is negative or too long", { shard, op: write.op, span });
   }

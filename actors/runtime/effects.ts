@@ -44,8 +44,9 @@ export function performEffect(
     case "unset":
       return void writes.push({ op: "unset", entity: key, field: effect.field });
     case "keep":
+      return void writes.push({ op: "keep", key: effect.key, value: effect.value, ttlMs: effect.ttlMs });
     case "extend":
-      return void writes.push({ op: effect.do, key: effect.key, value: effect.value, ttlMs: effect.ttlMs });
+      return void writes.push({ op: "extend", key: effect.key, value: effect.value });
     case "join":
     case "leave":
       return void writes.push({ op: effect.do, set: key, member: effect.member });

@@ -8,7 +8,6 @@
 import { assert } from "../../base/assert.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Write } from "../../store/store.ts";
-import { limits } from "../../protocol/limits.ts";
 import { encodeAddress, type Address } from "../address.ts";
 import type { Behavior, CommandAnswer, Context, Effect, Need } from "../behavior.ts";
 import { changeOf, decodeRow, judge, remember, type ProducerRow } from "../producers.ts";
@@ -296,12 +295,9 @@ export class Entity<State> implements HostedEntity {
     if (command === undefined) return undefined;
     outputs.push(() => item.respond?.({ kind: "answer", answer }));
     if (answer.kind === "nack" && answer.code === "BUSY") return undefined;
-    const row = remember(this.#producers.get(command.p), command, answer);
-    writes.push({
-      ...changeOf(row),
-      key: this.#producerKey(command.p),
-      ttlMs: limits.producerTtlMs,
-    });
+    const before = this.#producers.get(command.p);
+    const row = remember(before, command, answer, this.#host.now());
+    writes.push({ ...changeOf(row, before), key: this.#producerKey(command.p) });
     return row;
   }
 

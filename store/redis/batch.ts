@@ -79,7 +79,7 @@ function encodeWrite(args: (string | number)[], write: Write): number {
     case "keep":
       return args.push("k", write.key, Math.max(1, Math.ceil(write.ttlMs)), write.value);
     case "extend":
-      return args.push("e", write.key, Math.max(1, Math.ceil(write.ttlMs)), write.value);
+      return args.push("e", write.key, write.value);
     case "owe":
       return args.push("o", write.id, write.value);
     case "settle":

@@ -5,7 +5,7 @@
 -- Returns per shard: 0 committed, or {'f', epoch, owner}, {'s', last}, {'h', last}.
 local owner = ARGV[1]
 local cluster = ARGV[2] == '1'
-local width = { a = 4, s = 4, u = 3, k = 4, e = 4, o = 3, x = 2, t = 4, d = 2, j = 3, l = 3 }
+local width = { a = 4, s = 4, u = 3, k = 4, e = 3, o = 3, x = 2, t = 4, d = 2, j = 3, l = 3 }
 local verdicts, plans, ends = {}, {}, {}
 
 -- In a slot that is being moved away, a key that does not exist yet cannot be created: better learnt now.
@@ -75,8 +75,9 @@ local function apply(plan)
     elseif op == 'u' then call('HDEL', base .. 'e:' .. a, b)
     elseif op == 'k' then call('SET', base .. 'k:' .. a, c, 'PX', b)
     elseif op == 'e' then
-      call('APPEND', base .. 'k:' .. a, c)
-      call('PEXPIRE', base .. 'k:' .. a, b)
+      local key = base .. 'k:' .. a
+      -- Where there was nothing, what was added now stands alone and never expires: it is taken back.
+      if call('APPEND', key, b) == #b and call('PTTL', key) == -1 then call('DEL', key) end
     elseif op == 'o' then
       call('ZADD', base .. 'o', 0, a)
       call('HSET', base .. 'O', a, b)

@@ -46,8 +46,7 @@ export const statements = {
   unset: "DELETE FROM fields WHERE shard = ? AND entity = ? AND field = ?",
   load: "SELECT field, value FROM fields WHERE shard = ? AND entity = ?",
   keep: "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)",
-  extend: `INSERT INTO kept VALUES (?1, ?2, ?3, ?4) ON CONFLICT (shard, key) DO UPDATE
-    SET value = iif(until > ?5, value, '') || excluded.value, until = excluded.until`,
+  extend: "UPDATE kept SET value = value || ? WHERE shard = ? AND key = ? AND until > ?",
   kept: "SELECT value FROM kept WHERE shard = ? AND key = ? AND until > ?",
   sweep: "DELETE FROM kept WHERE until <= ?",
   owe: "INSERT OR REPLACE INTO owed VALUES (?, ?, ?)",

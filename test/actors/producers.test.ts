@@ -8,14 +8,14 @@ const ack = (seq: number): CommandAnswer => ({ kind: "ack", seq, epoch: 1, prev:
 const command = (n: number, after = n - 1, digest = n) => ({ p: "p", n, after, digest });
 
 /** What the store holds after the row's last change. */
-function written(stored: string, row: ProducerRow): string {
-  const { op, value } = changeOf(row);
+function written(stored: string, row: ProducerRow, before: ProducerRow | undefined): string {
+  const { op, value } = changeOf(row, before);
   return op === "keep" ? value : stored + value;
 }
 
 describe("producers", () => {
   it("accept a command iff `after <= last < n`", () => {
-    const row: ProducerRow = { last: 5, answers: [], stored: 0 };
+    const row: ProducerRow = { last: 5, answers: [], stored: 0, wholeAt: 0 };
     expect(judge(row, command(6)).kind).toBe("fresh");
     expect(judge(row, command(9, 5)).kind).toBe("fresh");
     expect(judge(row, command(9, 8))).toEqual({ kind: "refused", code: "GAP", last: 5 });
@@ -28,7 +28,7 @@ describe("producers", () => {
   });
 
   it("give a repeat its old answer, and refuse another body", () => {
-    const row = remember(undefined, command(1), ack(7));
+    const row = remember(undefined, command(1), ack(7), 0);
     expect(judge(row, command(1))).toEqual({ kind: "repeat", answer: ack(7) });
     expect(judge(row, command(1, 0, 99))).toEqual({ kind: "refused", code: "PRODUCER_CONFLICT", last: 1 });
   });
@@ -55,11 +55,34 @@ describe("producers", () => {
         let row: ProducerRow | undefined;
         let stored = "";
         for (const [i, one] of answers.entries()) {
-          row = remember(row, command(i + 1), one);
-          stored = written(stored, row);
+          const before = row;
+          row = remember(before, command(i + 1), one, i);
+          stored = written(stored, row, before);
           expect(stored.split("\n").length - 1).toBeLessThanOrEqual(2 * limits.rememberedAnswers);
         }
-        expect(decodeRow(stored)).toEqual(row);
+        expect(decodeRow(stored)).toEqual({ ...row, wholeAt: -Infinity });
+      }),
+    );
+  });
+
+  it("never expire within a day of their last command", () => {
+    const step = fc.record({
+      afterMs: fc.constantFrom(1, 3_600_000, 7 * 3_600_000, 23 * 3_600_000),
+      reload: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => {
+        let row: ProducerRow | undefined;
+        let [now, until, stored] = [0, 0, ""];
+        for (const [i, { afterMs, reload }] of steps.entries()) {
+          now += afterMs;
+          if (row !== undefined) expect(until).toBeGreaterThan(now);
+          const before: ProducerRow | undefined = reload && row !== undefined ? decodeRow(stored) : row;
+          row = remember(before, command(i + 1), ack(i), now);
+          const change = changeOf(row, before);
+          if (change.op === "keep") until = now + change.ttlMs;
+          stored = written(stored, row, before);
+        }
       }),
     );
   });
@@ -85,8 +108,9 @@ describe("producers", () => {
           if (n > last && after <= last) {
             expect(verdict).toEqual({ kind: "fresh" });
             const answer = ack(i + 1);
-            row = remember(row, { p: "p", n, after, digest }, answer);
-            stored = written(stored, row);
+            const before = row;
+            row = remember(before, { p: "p", n, after, digest }, answer, i);
+            stored = written(stored, row, before);
             model.set(n, { digest, answer });
             last = n;
           } else if (n > last)

@@ -200,6 +200,7 @@ export class World {
         hosted.kept.set(effect.key, effect.value);
         return;
       case "extend":
+        assert(hosted.kept.has(effect.key), "what is extended is kept");
         hosted.kept.set(effect.key, (hosted.kept.get(effect.key) ?? "") + effect.value);
         return;
       case "join":

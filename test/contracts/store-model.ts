@@ -42,7 +42,7 @@ const write: fc.Arbitrary<DraftWrite> = fc.oneof(
   fc.record({ op: fc.constant("set" as const), entity: name, field: name, value }),
   fc.record({ op: fc.constant("unset" as const), entity: name, field: name }),
   fc.record({ op: fc.constant("keep" as const), key: name, value, ttlMs: fc.constant(longMs) }),
-  fc.record({ op: fc.constant("extend" as const), key: name, value, ttlMs: fc.constant(longMs) }),
+  fc.record({ op: fc.constant("extend" as const), key: name, value }),
   fc.record({ op: fc.constant("owe" as const), id: name, value }),
   fc.record({ op: fc.constant("settle" as const), id: name }),
   fc.record({ op: fc.constant("arm" as const), id: name, value, delayMs: fc.constantFrom(0, longMs) }),

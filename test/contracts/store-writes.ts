@@ -45,18 +45,24 @@ export function testWrites(bench: () => StoreBench): void {
       expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["new"]);
     });
 
-    it("adds to the end of an expiring record, or begins it", async () => {
+    it("adds to the end of an expiring record, and begins none", async () => {
       const { store, write } = bench();
-      await write(1, { op: "extend", key: "p", value: "a,", ttlMs: 60_000 });
+      await write(1, { op: "extend", key: "p", value: "a," });
+      expect(await store.kept([{ shard: 1, key: "p" }])).toEqual([undefined]);
       await write(
         1,
-        { op: "extend", key: "p", value: "b,", ttlMs: 60_000 },
-        { op: "extend", key: "p", value: "c,", ttlMs: 60_000 },
+        { op: "keep", key: "p", value: "b,", ttlMs: 60_000 },
+        { op: "extend", key: "p", value: "c," },
+        { op: "extend", key: "p", value: "" },
+        { op: "extend", key: "p", value: "d," },
       );
-      expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["a,b,c,"]);
-      await write(1, { op: "keep", key: "p", value: "d,", ttlMs: 60_000 });
-      await write(1, { op: "extend", key: "p", value: "e,", ttlMs: 60_000 });
-      expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["d,e,"]);
+      expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["b,c,d,"]);
+      await write(
+        1,
+        { op: "keep", key: "p", value: "", ttlMs: 60_000 },
+        { op: "extend", key: "q", value: "" },
+      );
+      expect(await store.kept(["p", "q"].map((key) => ({ shard: 1, key })))).toEqual(["", undefined]);
     });
 
     it("owes and settles", async () => {
