@@ -31,10 +31,19 @@ const askInFlightMax = 256;
 const busyWaitMs = 250;
 const fullWaitMs = 5000;
 
+/** Whom commands go to: the conversation's actor, or without one the author's own session. */
+interface Target {
+  readonly conv: ConversationId | undefined;
+  readonly shard: number;
+  /** The encoded address. */
+  readonly to: string;
+}
+
 /** The commands of one connection. */
 export class Commands {
   readonly #port: CommandsPort;
   #asking = 0;
+  #last: Target | undefined;
 
   constructor(port: CommandsPort) {
     this.#port = port;
@@ -49,27 +58,22 @@ export class Commands {
     if (this.#asking >= askInFlightMax) return this.#busy(header);
     const begins = parsed.kind === "command" && (parsed.frame.t === "open" || parsed.frame.t === "create");
     if (begins && parts.storeFull()) return this.#nack(header, "BUSY", { waitMs: fullWaitMs, why: "store" });
-    const to = this.#target(by, header);
-    if (to === undefined) return this.#nack(header, "FORBIDDEN", {});
+    const target = this.#targetOf(by, header.conv);
+    if (target === undefined) return this.#nack(header, "FORBIDDEN", {});
     void this.#ask(
       header,
-      this.#envelope(by, to, parsed),
+      envelopeOf(by, target, parsed),
       parsed.kind === "command" && parsed.frame.t === "send",
     );
   }
 
-  #target(by: Principal, { conv }: CommandHeader): Address | undefined {
-    if (conv === undefined) return sessionAddress(by.tenant, by.role, by.user);
-    return ownConversation(by, conv) ? conversationAddress(by.tenant, conv) : undefined;
-  }
-
-  #envelope(by: Principal, address: Address, parsed: ParsedCommand): ShardEnvelope {
-    const { p, n, after, digest } = parsed.header;
-    const command = { p, n, after, digest };
+  /** Where a command goes; the last place is remembered, since people mostly speak in one conversation. */
+  #targetOf(by: Principal, conv: ConversationId | undefined): Target | undefined {
+    if (this.#last !== undefined && this.#last.conv === conv) return this.#last;
+    const address = addressOf(by, conv);
+    if (address === undefined) return undefined;
     const shard = shardOf(address, this.#port.parts.shards);
-    const to = encodeAddress(address);
-    if (parsed.kind === "refused") return { k: "refusal", shard, to, command, code: parsed.code };
-    return { k: "actor", shard, to, message: { kind: "command", frame: parsed.frame, by }, command };
+    return (this.#last = { conv, shard, to: encodeAddress(address) });
   }
 
   async #ask(header: CommandHeader, envelope: ShardEnvelope, isSend: boolean): Promise<void> {
@@ -99,4 +103,16 @@ export class Commands {
     const { retry } = codes[code];
     this.#port.frame({ t: "nack", ...(conv === undefined ? {} : { conv }), p, n, code, retry, ...more });
   }
+}
+
+function addressOf(by: Principal, conv: ConversationId | undefined): Address | undefined {
+  if (conv === undefined) return sessionAddress(by.tenant, by.role, by.user);
+  return ownConversation(by, conv) ? conversationAddress(by.tenant, conv) : undefined;
+}
+
+function envelopeOf(by: Principal, { shard, to }: Target, parsed: ParsedCommand): ShardEnvelope {
+  const { p, n, after, digest } = parsed.header;
+  const command = { p, n, after, digest };
+  if (parsed.kind === "refused") return { k: "refusal", shard, to, command, code: parsed.code };
+  return { k: "actor", shard, to, message: { kind: "command", frame: parsed.frame, by }, command };
 }

@@ -294,14 +294,14 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   }
 
   #deliver(envelope: ActorEnvelope, respond: Respond | undefined): void {
-    const address = decodeAddress(envelope.to);
+    const awake = this.#entities.get(envelope.to);
+    const address = awake?.address ?? decodeAddress(envelope.to);
     if (address === undefined) return;
     if (respond !== undefined && (this.lane.saturated || this.debts.full)) return respond({ kind: "busy" });
     const { debt, command } = envelope;
-    const asleep = !this.#entities.has(envelope.to);
-    const entity = this.#activate(address);
+    const entity = awake ?? this.#activate(address);
     // An activation takes along all that its own shard owes it, this message too.
-    if (asleep && debt?.shard === this.shard) return;
+    if (awake === undefined && debt?.shard === this.shard) return;
     const taken = entity.take({
       message: envelope.message,
       ...(command === undefined ? {} : { command }),
