@@ -45,7 +45,8 @@ export interface RedisStoreOptions {
   readonly openMs?: number;
 }
 
-const layoutVersion = 1;
+/** 2: producer rows and read marks grow at their ends. */
+const layoutVersion = 2;
 
 /**
  * Connects and checks the servers' settings; afterwards it reconnects for ever.

@@ -9,7 +9,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { present, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { Failure, messageOf } from "../base/errors.ts";
-import { schema, schemaVersion, statements } from "./sqlite/schema.ts";
+import { fromFirst, schema, schemaVersion, statements } from "./sqlite/schema.ts";
 import { storeTime } from "./sqlite/time.ts";
 import type { LogQuery, LogSlice, Owner, ShardCommit, Store, Verdict, Write } from "./store.ts";
 import {
@@ -226,7 +226,7 @@ function createSchema(database: DatabaseSync, file: string): void {
       throw new Failure("STORE_CONFIG", `${file} is another program's database`, { file });
     }
     database.exec(schema);
-  }
+  } else if (version < schemaVersion) database.exec(fromFirst);
   database.exec("COMMIT");
 }
 

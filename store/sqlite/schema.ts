@@ -1,5 +1,5 @@
 /** What `PRAGMA user_version` says in a file of this layout. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /**
  * The tables. Clustered on their keys (WITHOUT ROWID), so that a page of a log and the fields of an entity lie together.
@@ -23,6 +23,15 @@ CREATE INDEX timers_due ON timers (shard, due);
 CREATE TABLE members (shard INTEGER, name TEXT, member TEXT, PRIMARY KEY (shard, name, member)) WITHOUT ROWID;
 CREATE TABLE stamps (node TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('run_id', lower(hex(randomblob(16)))), ('time', '0');
+PRAGMA user_version = ${schemaVersion};
+`;
+
+/**
+ * What brings a file of layout 1 to this one: producer rows and read marks had another form. Without them commands of
+ * clients that are connected now are numbered anew, and what was read counts as unread once more.
+ */
+export const fromFirst = `
+DELETE FROM kept WHERE key LIKE 'p/%' OR key LIKE 'read/%';
 PRAGMA user_version = ${schemaVersion};
 `;
 

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startProcess } from "../../compose/local/process.ts";
 import { sqliteStore } from "../../store/sqlite.ts";
+import type { Write } from "../../store/store.ts";
 import { losingReplies, lossyStore } from "../support/lost-replies.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { alice, benchOf, type StoreHarness } from "./store-harness.ts";
@@ -111,6 +112,27 @@ describe("sqlite store", () => {
     clock.advance(3);
     expect((await reopened.due([0], 9)).map(({ id }) => id)).toContain("restarted");
     await reopened.close();
+  });
+
+  it("brings a file of the first layout over, without the records whose form has changed", async () => {
+    const clock = manualClock();
+    const first = sqliteStore({ file, clock });
+    await first.claim(alice, [{ shard: 3, epoch: 1 }]);
+    const keep = (key: string): Write => ({ op: "keep", key, value: "old", ttlMs: 60_000 });
+    const writes = [
+      keep("p/session/demo/v.ann/x"),
+      keep("read/conversation/demo/s.ann.1/v.ann"),
+      keep("other"),
+    ];
+    await first.commit(alice, [{ shard: 3, epoch: 1, number: 1, writes }]);
+    await first.close();
+    const old = new DatabaseSync(file);
+    old.exec("PRAGMA user_version = 1");
+    old.close();
+    const second = sqliteStore({ file, clock });
+    const keys = ["p/session/demo/v.ann/x", "read/conversation/demo/s.ann.1/v.ann", "other"];
+    expect(await second.kept(keys.map((key) => ({ shard: 3, key })))).toEqual([undefined, undefined, "old"]);
+    await second.close();
   });
 
   it("refuses a file of a newer version, of another program, and no database at all", () => {
