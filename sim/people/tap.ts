@@ -7,6 +7,7 @@ import { SparseMap } from "../../base/sparse-map.ts";
 import type { ClientSocket } from "../../client/environment.ts";
 import { closeCodes } from "../../protocol/codes.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
+import { Wire, type OnViolation } from "./wire.ts";
 
 /** What all devices of a run count; the wire's part by their taps. */
 export interface WireTally {
@@ -23,9 +24,6 @@ export interface WireTally {
   readonly answers: number[];
 }
 
-/** Told what is wrong. */
-export type OnViolation = (guarantee: string, text: string) => void;
-
 /** The taps of one device. */
 export class Tap {
   readonly #tally: WireTally;
@@ -40,7 +38,7 @@ export class Tap {
 
   /** Puts a watch before a socket. */
   watch(socket: ClientSocket): ClientSocket {
-    const wire = new Wire(this.#onViolation);
+    const wire = new Wire(this.#onViolation, "allowed");
     let welcomed = false;
     let waitMs = 0;
     const tapped: ClientSocket = {
@@ -96,44 +94,3 @@ export class Tap {
 const deliveryStart = /^\{"t":"deliver","conv":"([^"\\]*)","seq":(\d+),"epoch":\d+,"prev":(\d+),/;
 const sendPrefix = '{"t":"send"';
 const watched: ReadonlySet<string> = new Set(["welcome", "conv", "deliver", "ack", "left"]);
-
-/** The positions of one connection. */
-class Wire {
-  readonly sends = new Set<string>();
-  readonly #position = new Map<string, number>();
-  readonly #fail: OnViolation;
-
-  constructor(onViolation: OnViolation) {
-    this.#fail = onViolation;
-  }
-
-  receive(frame: ServerFrame): void {
-    switch (frame.t) {
-      case "welcome":
-        for (const { conv, base } of frame.convs) this.#position.set(conv, base[0]);
-        return;
-      case "conv":
-        return void this.#position.set(frame.conv, frame.base[0]);
-      case "left":
-        return void this.#position.delete(frame.conv);
-      case "deliver":
-        return this.deliver(frame.conv, frame.seq, frame.prev);
-      case "ack": {
-        const { conv, seq, prev, p, n } = frame;
-        if (conv === undefined || !this.sends.delete(`${conv} ${p} ${n}`)) return;
-        if (this.#position.get(conv) === prev) this.#position.set(conv, seq);
-        return;
-      }
-      default:
-    }
-  }
-
-  deliver(conv: string, seq: number, prev: number): void {
-    const at = this.#position.get(conv);
-    if (at === undefined) this.#fail("NoPhantom", `${conv} delivered before it was announced`);
-    else if (seq <= at) return;
-    else if (prev !== at)
-      this.#fail("NoSkip", `${conv} delivered ${seq} (prev ${prev}) after ${at} on the wire`);
-    this.#position.set(conv, seq);
-  }
-}

@@ -1,6 +1,7 @@
 import type { ClientSocket, Environment } from "../../client/environment.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
 import type { Violation } from "../../sim/history.ts";
+import { Wire } from "../../sim/people/wire.ts";
 
 /** What a tapped environment needs. */
 export interface TapOptions {
@@ -26,10 +27,14 @@ export function tappedEnvironment(options: TapOptions): Environment {
       const urls = options.urls();
       const url = urls[turn % Math.max(1, urls.length)] ?? "ws://127.0.0.1:9/none";
       const socket = options.inner.openSocket(url, subprotocol);
-      const watch = watcher(options);
+      const { device, onViolation } = options;
+      const wire = new Wire(
+        (guarantee, text) => onViolation({ guarantee, text: `${device}: ${text}` }),
+        "fault",
+      );
       const tapped: ClientSocket = {
         send: (text) => {
-          watch.sent(text);
+          noteSent(wire, text);
           socket.send(text);
         },
         close: (code, reason) => socket.close(code, reason),
@@ -39,7 +44,7 @@ export function tappedEnvironment(options: TapOptions): Environment {
       };
       socket.onopen = () => tapped.onopen();
       socket.onmessage = (text) => {
-        watch.received(JSON.parse(text) as ServerFrame);
+        wire.receive(JSON.parse(text) as ServerFrame);
         tapped.onmessage(text);
       };
       socket.onclose = (code, reason) => {
@@ -51,45 +56,8 @@ export function tappedEnvironment(options: TapOptions): Environment {
   };
 }
 
-function watcher({ device, onViolation }: TapOptions): {
-  sent(text: string): void;
-  received(frame: ServerFrame): void;
-} {
-  const position = new Map<string, number>();
-  const sends = new Set<string>();
-  const fail = (guarantee: string, text: string): void =>
-    onViolation({ guarantee, text: `${device}: ${text}` });
-  return {
-    sent(text) {
-      const frame = JSON.parse(text) as { t: string; p?: string; n?: number; conv?: string };
-      if (frame.t === "send") sends.add(`${frame.conv} ${frame.p} ${frame.n}`);
-    },
-    received(frame) {
-      switch (frame.t) {
-        case "welcome":
-          for (const { conv, base } of frame.convs) position.set(conv, base[0]);
-          return;
-        case "conv":
-          position.set(frame.conv, frame.base[0]);
-          return;
-        case "deliver": {
-          const at = position.get(frame.conv);
-          if (at === undefined) fail("NoPhantom", `${frame.conv} delivered before it was announced`);
-          else if (frame.seq <= at)
-            fail("MonotonicDelivery", `${frame.conv} delivered ${frame.seq} after ${at}`);
-          else if (frame.prev !== at)
-            fail("NoSkip", `${frame.conv} delivered ${frame.seq} (prev ${frame.prev}) after ${at}`);
-          position.set(frame.conv, frame.seq);
-          return;
-        }
-        case "ack": {
-          const { conv, seq, prev } = frame;
-          if (conv === undefined || !sends.has(`${conv} ${frame.p} ${frame.n}`)) return;
-          if (position.get(conv) === prev) position.set(conv, seq);
-          return;
-        }
-        default:
-      }
-    },
-  };
+/** Notes an own send, so that its acknowledgement counts as its delivery. */
+function noteSent(wire: Wire, text: string): void {
+  const frame = JSON.parse(text) as { t: string; p?: string; n?: number; conv?: string };
+  if (frame.t === "send") wire.sends.add(`${frame.conv} ${frame.p} ${frame.n}`);
 }
