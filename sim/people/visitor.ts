@@ -20,6 +20,9 @@ export interface VisitorHabits {
   readonly onRefusal: (code: string, device: Device) => void;
 }
 
+/** Share of those who ask for a person and end the conversation at once: about when an agent is found. */
+const secondThoughts = 0.15;
+const secondThoughtsMs = 60;
 /** Refusals after which a customer begins anew. */
 const ended: ReadonlySet<string> = new Set(["CLOSED", "NOT_FOUND", "FORBIDDEN"]);
 
@@ -36,6 +39,10 @@ export async function visit(
     if (conv === undefined) {
       conv = await client.open(habits.channel);
       if (habits.human) await client.human(conv).catch(() => undefined);
+      if (habits.human && chance.next() < secondThoughts) {
+        await sleep(process.clock, chance.exponential(secondThoughtsMs));
+        await client.close(conv).catch(() => undefined);
+      }
     }
     if (habits.thinkMs === undefined) return conv;
     await sleep(process.clock, chance.exponential(habits.thinkMs));
