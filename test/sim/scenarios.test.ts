@@ -21,7 +21,7 @@ describe("scenarios", () => {
       const summary = await simulate(settingsOf(scenario, small, 1));
       const again = `npm run -s sim -- ${name} --users 20 --agents 4 --nodes 3 --shards 32 --talking 1`;
       expect(summary.violations, again).toEqual([]);
-      expect(summary.acked).toBeGreaterThan(100);
+      expect(summary.acked).toBeGreaterThan(80);
       expect(summary.convergedMs).toBeGreaterThanOrEqual(0);
     },
     60_000,
