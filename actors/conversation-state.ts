@@ -124,7 +124,8 @@ export function restoreConversation(
   };
   const state = {
     self,
-    log: parse<Chronicle>("snap", unborn),
+    // Snapshots of before know no `latest`.
+    log: { ...unborn, ...parse<Partial<Chronicle>>("snap", {}) },
     robot: parse<RobotLedger>("robot", { pending: [], unknowns: 0 }),
     idle: parse<IdleLedger>("idle", { mark: 0, quiet: 0 }),
     takeovers: parse<TakeoverLedger>("takeovers", { issued: 0, settled: 0 }),

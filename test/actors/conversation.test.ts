@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readKey, readState } from "../../actors/conversation-reads.ts";
+import { applyEvent, restoreConversation } from "../../actors/conversation-state.ts";
 import {
   amy,
   at,
@@ -41,6 +42,23 @@ function assigned(): { world: World; conv: Address } {
 }
 
 describe("conversation", () => {
+  it("goes on from a snapshot of before, which had one list of what was said", () => {
+    const { world, conv } = assigned();
+    const { latest: _latest, ...before } = chronicle(world.actor(conv));
+    const { log } = restoreConversation(conv, { snap: JSON.stringify(before) });
+    const head = {
+      seq: log.seq + 1,
+      epoch: 1,
+      aud: "all",
+      prevAll: log.seq,
+      countAll: 1,
+      countStaff: 1,
+    } as const;
+    const body = { kind: "message", body: { kind: "text", text: "hello" } } as const;
+    const next = applyEvent(log, { ...head, ts: 0, by: { role: "agent", id: "amy" }, body });
+    expect(next.latest.map(({ seq }) => seq)).toEqual([head.seq]);
+  });
+
   it("begins with the robot's greeting, and only once", () => {
     const { world, conv } = opened("web");
     const start = {
