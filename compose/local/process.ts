@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
 /** A child process that was started here and is ended here, by its own id. */
@@ -98,15 +99,32 @@ export async function startProcess(spec: ProcessSpec): Promise<LocalProcess> {
   return running;
 }
 
-/** A TCP port on 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * Ports below those that systems hand to outgoing connections (32,768 and up on Linux, 49,152 and up
+ * elsewhere): a connection that was opened after the probe cannot sit where a server is to listen.
+ */
+const serverPorts = { from: 10_240, to: 32_767 };
+const given = new Set<number>();
+
+/**
+ * A TCP port on 127.0.0.1 that was free a moment ago and that this process has given to nobody else.
+ * @param to the highest port that will do
+ */
+export async function freePort(to = serverPorts.to): Promise<number> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const port = randomInt(serverPorts.from, to + 1);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error(`no free port between ${serverPorts.from} and ${to}`);
+}
+
+/** Whether a server could listen on a port of 127.0.0.1 right now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
+    probe.on("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "../../base/errors.ts";
-import { freePort, startProcess, type LocalProcess } from "./process.ts";
+import { freePort, isFree, startProcess, type LocalProcess } from "./process.ts";
 
 const execute = promisify(execFile);
 
@@ -115,14 +115,14 @@ export async function startRedisCluster(spec: RedisClusterSpec): Promise<LocalRe
   }
 }
 
-/** Free ports whose bus ports exist too. */
+/** Free ports whose bus ports are free too. */
 export async function clusterPorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = await freePort();
-    if (port <= 55_535) ports.add(port);
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = await freePort(22_767);
+    if (await isFree(port + 10_000)) ports.push(port);
   }
-  return [...ports];
+  return ports;
 }
 
 async function startClusterNode(port: number, announced: number): Promise<LocalRedis> {
