@@ -3,6 +3,7 @@
  * `heal` no fault is in force and every node runs.
  */
 import { unreachable } from "../base/assert.ts";
+import { runKey } from "../placement/shard-table.ts";
 import type { Fault } from "./faults.ts";
 import { Stream } from "./world/chance.ts";
 import { SimulatedNode, type NodeSettings } from "./world/node.ts";
@@ -41,12 +42,13 @@ export class Cluster {
     for (const node of this.nodes) node.start();
   }
 
-  /** Whether every living node serves and all agree on stable owners. */
+  /** Whether every living node serves, and all agree on stable owners and on who is there. */
   calm(): boolean {
     const living = this.nodes.filter(({ alive }) => alive).map(({ node }) => node);
     const [first] = living;
     if (first === undefined) return false;
     for (const node of living) if (node === undefined || !node.ready()) return false;
+    if (this.#strangers() !== undefined) return false;
     for (let shard = 0; shard < this.#settings.shards; shard++) {
       const route = first.placement.route(shard);
       if (route === undefined || route.state !== "stable") return false;
@@ -60,9 +62,24 @@ export class Cluster {
 
   /** Why the cluster is not calm, in words. */
   trouble(): string {
-    return this.nodes
-      .map(({ name, node, alive }) => `${name} ${alive ? node?.trouble() || "ready" : "gone"}`)
-      .join(", ");
+    const states = this.nodes.map(
+      ({ name, node, alive }) => `${name} ${alive ? node?.trouble() || "ready" : "gone"}`,
+    );
+    return [...states, ...(this.#strangers() ?? [])].join(", ");
+  }
+
+  /** Living nodes that take a living one for another run, or for dead; undefined when there are none. */
+  #strangers(): string[] | undefined {
+    const living = this.nodes.flatMap(({ alive, node }) => (alive && node !== undefined ? [node] : []));
+    let found: string[] | undefined;
+    for (const { placement: here } of living) {
+      for (const { placement: there } of living) {
+        const member = here.members().get(there.self.node);
+        if (member?.incarnation === there.self.incarnation) continue;
+        (found ??= []).push(`${here.self.node} does not know ${runKey(there.self)}`);
+      }
+    }
+    return found;
   }
 
   /** Most tasks that ever waited for one node's processor. */
