@@ -2,6 +2,7 @@
 import { Histogram } from "../measure/histogram.ts";
 import { within, type Attendee, type Dialect, type Talker } from "./dialect.ts";
 import { inBatches, type Integrity, type Job, type JobSpec } from "./job.ts";
+import { tickEach } from "./ticking.ts";
 
 /** What members received while the speaker spoke. */
 export interface FanoutWindow {
@@ -47,10 +48,8 @@ export class FanoutJob implements Job {
   async #prepare(): Promise<object> {
     this.#speaker = await this.#dialect.speaker({ heard: () => {}, acked: () => void this.#acked++ });
     this.#members = await inBatches(this.#spec.size, setupsAtOnce, (i) => this.#dialect.member(i));
-    setInterval(() => {
-      this.#speaker?.tick();
-      for (const member of this.#members) member.tick();
-    }, 1000).unref();
+    const everybody = [this.#speaker, ...this.#members];
+    tickEach(() => everybody);
     return {};
   }
 

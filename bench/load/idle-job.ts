@@ -1,5 +1,6 @@
 import type { Attendee, Dialect } from "./dialect.ts";
 import { inBatches, type Integrity, type Job, type JobSpec } from "./job.ts";
+import { tickEach } from "./ticking.ts";
 
 const setupsAtOnce = 100;
 
@@ -27,9 +28,7 @@ export class IdleJob implements Job {
 
   async #prepare(): Promise<object> {
     const startedAt = performance.now();
-    setInterval(() => {
-      for (const session of this.#sessions) session.tick();
-    }, 1000).unref();
+    tickEach(() => this.#sessions);
     await inBatches(this.#spec.size, setupsAtOnce, async (i) => {
       this.#sessions.push(await this.#dialect.idle(i));
     });

@@ -7,6 +7,7 @@ import { Histogram } from "../measure/histogram.ts";
 import { within, type Dialect, type Seat, type Talker } from "./dialect.ts";
 import { inBatches, type Integrity, type Job, type JobSpec } from "./job.ts";
 import { Tally } from "./tally.ts";
+import { tickEach } from "./ticking.ts";
 
 /** What arrived while the window was open. */
 export interface PairsWindow {
@@ -88,9 +89,8 @@ export class PairsJob implements Job {
       lanes.push({ tally: tallies[0], talker: talkers[0] }, { tally: tallies[1], talker: talkers[1] });
       this.#lanes.push(...lanes);
     });
-    setInterval(() => {
-      for (const { talker } of this.#lanes) talker.tick();
-    }, 1000).unref();
+    const talkers = this.#lanes.map(({ talker }) => talker);
+    tickEach(() => talkers);
     return { lanes: this.#lanes.length };
   }
 

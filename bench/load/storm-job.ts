@@ -2,6 +2,7 @@
 import { Histogram } from "../measure/histogram.ts";
 import type { Dialect, Returner } from "./dialect.ts";
 import { inBatches, type Integrity, type Job, type JobSpec } from "./job.ts";
+import { tickEach } from "./ticking.ts";
 
 /** How a storm went. */
 export interface StormResult {
@@ -51,9 +52,7 @@ export class StormJob implements Job {
   async #prepare(): Promise<object> {
     this.#clients = await inBatches(this.#spec.size, setupsAtOnce, (i) => this.#dialect.returner(i));
     await this.#dialect.settle();
-    setInterval(() => {
-      for (const client of this.#clients) client.tick();
-    }, 1000).unref();
+    tickEach(() => this.#clients);
     return {};
   }
 

@@ -8,6 +8,7 @@ import { inBatches, type Integrity, type Job, type JobSpec } from "./job.ts";
 import { markedText } from "./marker.ts";
 import { numberAfter, type UsherClient } from "./usher-client.ts";
 import { UsherPeople } from "./usher-people.ts";
+import { tickEach } from "./ticking.ts";
 
 /** What was acknowledged while the window was open. */
 export interface TouchWindow {
@@ -69,9 +70,7 @@ export class TouchJob implements Job {
       const own = convs.filter((_, i) => i % count === s);
       return new Speaker(client, this.#people, own, window);
     });
-    setInterval(() => {
-      for (const speaker of this.#speakers) speaker.tick();
-    }, 1000).unref();
+    tickEach(() => this.#speakers);
     return { conversations: convs.length };
   }
 
