@@ -1,8 +1,7 @@
 /**
  * All connections of one node. Role: groups them into buckets of proxy actors, sweeps their deadlines on one wheel,
  * attaches them again when their session's shard has moved, sends them away paced. Boundary: sockets come from the edge.
- * Invariants: frames of a connection are handled in their order; what waits to be handled is bounded (StormBounded);
- * under load sockets are not read before the event loop suffers.
+ * Invariants: frames of a connection are handled in their order; what waits to be handled is bounded (StormBounded).
  */
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
@@ -15,6 +14,7 @@ import { isConversationId } from "../protocol/ids.ts";
 import type { ConnectionParts } from "./client-port.ts";
 import { Connection } from "./connection.ts";
 import type { Parsed } from "./inbound.ts";
+import { Intake } from "./intake.ts";
 import type { NodeEnvelope } from "./runtime/envelope.ts";
 import type { ActorSystem, Family, Mailbox } from "./runtime/nact.ts";
 import type { Socket } from "./socket.ts";
@@ -32,6 +32,8 @@ export interface GatewayParts {
   readonly metrics: Metrics;
   readonly system: ActorSystem;
   readonly parse: (text: string) => Parsed;
+  /** Told about twenty times a second how many milliseconds late the event loop is. */
+  readonly onLag?: (lagMs: number) => void;
 }
 
 /** The edge's end of a connection. */
@@ -82,8 +84,7 @@ const bucketSize = 256;
 const framesPerWake = 128;
 const waitingFramesMax = 512;
 const sweepMs = 1000;
-const lagProbeMs = 50;
-const lagPauseMs = 200;
+const unblockMs = 50;
 const reattachAtOnce = 64;
 const reattachRetryMs = 250;
 
@@ -98,6 +99,7 @@ export class Gateway {
   readonly #reattach = new Set<Connection>();
   /** Those whose clients do not read fast enough: looked at until they do. */
   readonly #blocked = new Set<Connection>();
+  readonly #intake: Intake;
   readonly #wheel = new SweepWheel<Connection>();
   readonly #cancels: Cancel[] = [];
   readonly #frames;
@@ -105,7 +107,6 @@ export class Gateway {
   #reattaching = 0;
   #ids = 0;
   #sweptAt: number;
-  #pausedAt: number | undefined;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
@@ -123,15 +124,15 @@ export class Gateway {
     const { clock } = parts.connection;
     parts.routing.onRoutes((shards) => this.#onRoutes(shards));
     this.#sweptAt = clock.now();
-    let expected = this.#sweptAt + lagProbeMs;
+    this.#intake = new Intake({
+      clock,
+      onLag: (lagMs) => parts.onLag?.(lagMs),
+      onHeld: (ms) => this.#forgive(ms),
+    });
     this.#cancels.push(
       clock.every(sweepMs, () => this.#sweep()),
-      clock.every(lagProbeMs, () => {
-        const now = clock.now();
-        this.#breathe(now - expected);
-        this.#unblock();
-        expected = now + lagProbeMs;
-      }),
+      clock.every(unblockMs, () => this.#unblock()),
+      this.#intake.start(),
     );
   }
 
@@ -148,7 +149,7 @@ export class Gateway {
     const member = new Member(connection, socket, bucket, this.#onFrame);
     this.#members.set(connection.id, member);
     this.#wheel.add(connection);
-    if (this.#pausedAt !== undefined) socket.pause();
+    this.#intake.heard(socket);
     connection.greet();
     return member;
   }
@@ -207,6 +208,7 @@ export class Gateway {
   #receive(member: Member, text: string): void {
     const { connection, bucket } = member;
     if (!connection.open) return;
+    this.#intake.heard(member.socket);
     this.#frames.add();
     if (++member.waiting > waitingFramesMax)
       return connection.close(closeCodes.rate, "too many frames at once");
@@ -275,6 +277,7 @@ export class Gateway {
     this.#members.delete(conn);
     this.#reattach.delete(connection);
     this.#blocked.delete(connection);
+    this.#intake.forget(member.socket);
     this.#wheel.forget(connection);
     const ofShard = this.#byShard.get(connection.sessionShard);
     ofShard?.delete(connection);
@@ -328,18 +331,5 @@ export class Gateway {
 
   #forgive(ms: number): void {
     for (const { connection } of this.#members.values()) connection.forgive(ms);
-  }
-
-  /** Above 200 ms of loop delay, sockets are not read until it is well below. */
-  #breathe(lagMs: number): void {
-    const { clock } = this.#parts.connection;
-    const pause = this.#pausedAt === undefined ? lagMs > lagPauseMs : lagMs > lagPauseMs / 4;
-    if (pause === (this.#pausedAt !== undefined)) return;
-    if (this.#pausedAt !== undefined) this.#forgive(clock.now() - this.#pausedAt);
-    this.#pausedAt = pause ? clock.now() : undefined;
-    for (const { socket } of this.#members.values()) {
-      if (pause) socket.pause();
-      else socket.resume();
-    }
   }
 }

@@ -13,16 +13,17 @@ export class RateLimit {
   }
 
   /**
-   * Takes a token: 0 when there was one, otherwise the milliseconds until there is.
+   * Takes tokens: 0 when there were enough, otherwise the milliseconds until there are.
+   * @param cost how many; no more than the burst
    * @param keep tokens that have to stay
    */
-  take(now: number, keep = 0): number {
+  take(now: number, cost = 1, keep = 0): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (this.#tokens >= 1 + keep) {
-      this.#tokens -= 1;
+    if (this.#tokens >= cost + keep) {
+      this.#tokens -= cost;
       return 0;
     }
-    return Math.ceil((1 + keep - this.#tokens) / this.#perMs);
+    return Math.ceil((cost + keep - this.#tokens) / this.#perMs);
   }
 }

@@ -2,6 +2,9 @@
  * How many connections may begin: a token bucket per node with two lanes, 80 % for resumes and 20 % for cold starts. A
  * lane takes from the other what that does not use: of its bucket, the upper half. A refusal says when to come back: each
  * the next free place in a line that moves at the lane's speed, so that those who come back in time find a token.
+ * While the event loop is late a connection costs more than one token: the pace falls by a fifth at each late look and
+ * rises evenly again (additive increase, multiplicative decrease, as in TCP), so that those who are served already feel
+ * little of a storm.
  */
 import { RateLimit } from "../actors/rate-limit.ts";
 import type { Random } from "../base/random.ts";
@@ -10,9 +13,23 @@ import type { Random } from "../base/random.ts";
 export interface Admission {
   /** Milliseconds to wait; 0 admits. */
   admit(resume: boolean): number;
+  /** Told about twenty times a second how many milliseconds late the event loop is. */
+  breathe(lagMs: number): void;
+  /** How much of its speed is in force: 1 while the loop is in time. */
+  pace(): number;
 }
 
 const resumeShare = 0.8;
+/** What may begin at once, as a part of what may begin in a second. */
+const burstShare = 0.25;
+/** With less a lane could never lend. */
+const leastBurst = 2;
+/** Above this lag the pace falls. */
+const lateMs = 60;
+const slower = 0.8;
+/** From the slowest pace to the full one in two and a half seconds. */
+const faster = 0.02;
+const slowest = 0.05;
 /** Waits are spread by this much, so that those who were refused together do not come back together. */
 const jitterMs = 500;
 const waitMaxMs = 120_000;
@@ -20,28 +37,38 @@ const waitMaxMs = 120_000;
 interface Lane {
   readonly bucket: RateLimit;
   readonly perSecond: number;
+  readonly burst: number;
   /** When the line of those who were refused ends. */
   lineEnd: number;
 }
 
 /**
- * A fixed bucket.
- * @param perSecond connections a second in the long run, both lanes together
+ * Admission that follows the event loop.
+ * @param perSecond connections a second in the long run, both lanes together, while the loop is not late
  */
-export function fixedAdmission(perSecond: number, random: Random, now: () => number): Admission {
+export function adaptiveAdmission(perSecond: number, random: Random, now: () => number): Admission {
   const lane = (share: number): Lane => {
     const rate = perSecond * share;
-    return { bucket: new RateLimit(rate, Math.max(1, rate), now()), perSecond: rate, lineEnd: 0 };
+    const burst = Math.max(leastBurst, rate * burstShare);
+    return { bucket: new RateLimit(rate, burst, now()), perSecond: rate, burst, lineEnd: 0 };
   };
   const resumes = lane(resumeShare);
   const colds = lane(1 - resumeShare);
+  let pace = 1;
   return {
+    pace: () => pace,
+    breathe(lagMs) {
+      pace = lagMs > lateMs ? Math.max(slowest, pace * slower) : Math.min(1, pace + faster);
+    },
     admit(resume) {
       const at = now();
       const [own, other] = resume ? [resumes, colds] : [colds, resumes];
-      if (own.bucket.take(at) === 0 || other.bucket.take(at, other.perSecond / 2) === 0) return 0;
+      const cost = 1 / pace;
+      if (own.bucket.take(at, Math.min(cost, own.burst)) === 0) return 0;
+      const spare = other.burst / 2;
+      if (other.bucket.take(at, Math.min(cost, spare), spare) === 0) return 0;
       const contended = other.lineEnd > at;
-      const everyMs = 1000 / (contended ? own.perSecond : perSecond);
+      const everyMs = (1000 * cost) / (contended ? own.perSecond : perSecond);
       own.lineEnd = Math.min(Math.max(own.lineEnd, at) + everyMs, at + waitMaxMs);
       return Math.ceil(own.lineEnd - at + random.float() * jitterMs);
     },

@@ -49,7 +49,11 @@ const settings = [
     fallback: "",
     text: "browser origins that may connect, comma separated; all by default",
   },
-  { key: "USHER_ADMIT", fallback: "1000", text: "connections a second that may begin on this node" },
+  {
+    key: "USHER_ADMIT",
+    fallback: "1000",
+    text: "connections a second that may begin on this node; fewer while it is busy",
+  },
   { key: "USHER_RATE", fallback: "20", text: "commands a second that one connection may give" },
   { key: "USHER_BURST", fallback: "64", text: "commands that one connection may give at once" },
   { key: "USHER_COMPRESS", fallback: "0", text: "1: offer permessage-deflate to clients" },

@@ -10,7 +10,7 @@ import { messageOf } from "../base/errors.ts";
 import { pinoLog } from "../base/log-pino.ts";
 import { promMetrics } from "../base/metrics-prom.ts";
 import { systemRandom } from "../base/random.ts";
-import { fixedAdmission } from "../edge/admission.ts";
+import { adaptiveAdmission } from "../edge/admission.ts";
 import { jwtTokens, type Tokens } from "../edge/auth.ts";
 import { frameParser } from "../edge/frame-parser.ts";
 import { httpServer } from "../edge/http/http.ts";
@@ -138,7 +138,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     ...backends,
     directory,
     verify: tokens.verify,
-    admission: fixedAdmission(config.admitPerSecond, random, () => clock.now()),
+    admission: adaptiveAdmission(config.admitPerSecond, random, () => clock.now()),
     parse: frameParser(),
     self: { node: name, version, url: config.url, zone: config.zone, lane: config.lane, capacity: 1 },
     shards: config.shards,

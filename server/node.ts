@@ -153,6 +153,7 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
     metrics,
     system,
     parse: ports.parse,
+    onLag: (lagMs) => ports.admission.breathe(lagMs),
     connection: {
       clock,
       log,
@@ -177,6 +178,9 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
     },
   });
   const connections = gateway;
+  metrics.gauge("usher_admission_pace", "Share of USHER_ADMIT that is in force", () =>
+    ports.admission.pace(),
+  );
   const host = runtime;
   placement.onReborn(() => {
     host.reborn();

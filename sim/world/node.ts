@@ -8,7 +8,7 @@ import type { ConnectionInput } from "../../actors/gateway.ts";
 import type { Socket, VerifyToken } from "../../actors/socket.ts";
 import type { Log } from "../../base/log.ts";
 import { silentMetrics } from "../../base/metrics.ts";
-import { fixedAdmission } from "../../edge/admission.ts";
+import { adaptiveAdmission } from "../../edge/admission.ts";
 import type { PlacementTimings } from "../../placement/timings.ts";
 import { startNode, type NodePorts, type UsherNode } from "../../server/node.ts";
 import { simulatedKv } from "./kv.ts";
@@ -94,7 +94,7 @@ export class SimulatedNode {
         store: simulatedStore(storeParts, costs, process, store),
         directory,
         verify: this.#settings.verify(process),
-        admission: fixedAdmission(admitPerSecond, random, () => clock.now()),
+        admission: adaptiveAdmission(admitPerSecond, random, () => clock.now()),
         parse,
         self: {
           node: name,

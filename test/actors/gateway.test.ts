@@ -86,11 +86,14 @@ describe("gateway", () => {
     const world = edgeWorld();
     const client = await world.attached();
     const closed = await world.attached("visitor.bob", "d2");
+    const quiet = await world.attached("visitor.carol", "d3");
     world.clock.pause();
     await world.time.advance(400);
     world.clock.resume();
     await world.time.advance(10);
-    expect(client.paused).toBe(true);
+    client.input.receive(`{"t":"ping"}`);
+    closed.input.receive(`{"t":"ping"}`);
+    expect([client.paused, closed.paused, quiet.paused]).toEqual([true, true, false]);
     closed.input.closed();
     const late = world.client();
     expect(late.paused).toBe(true);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fixedAdmission } from "../../edge/admission.ts";
+import { adaptiveAdmission } from "../../edge/admission.ts";
 import type { Random } from "../../base/random.ts";
 
 function random(seed = 1): Random {
@@ -13,7 +13,7 @@ function random(seed = 1): Random {
 /** A crowd that comes at once and comes back when it is told; returns when each was admitted. */
 function storm(perSecond: number, resumes: number, colds: number): { at: number; resume: boolean }[] {
   let now = 0;
-  const admission = fixedAdmission(perSecond, random(), () => now);
+  const admission = adaptiveAdmission(perSecond, random(), () => now);
   const crowd = Array.from({ length: resumes + colds }, (_, i) => ({ at: 0, resume: i < resumes }));
   const done: { at: number; resume: boolean }[] = [];
   for (let steps = 0; crowd.length > 0 && steps < 200_000; steps++) {
@@ -31,10 +31,11 @@ function storm(perSecond: number, resumes: number, colds: number): { at: number;
 describe("admission", () => {
   it("admits at its rate and tells the rest to come back when their turn is", () => {
     let now = 0;
-    const admission = fixedAdmission(100, { float: () => 0, id: () => "" }, () => now);
+    const admission = adaptiveAdmission(100, { float: () => 0, id: () => "" }, () => now);
     const waits = Array.from({ length: 300 }, () => admission.admit(true));
+    // A quarter of a second's worth of the own lane, and half of what the other one holds.
     const admitted = waits.filter((wait) => wait === 0).length;
-    expect(Math.abs(admitted - 90)).toBeLessThanOrEqual(1);
+    expect(Math.abs(admitted - 22)).toBeLessThanOrEqual(1);
     const told = waits.filter((wait) => wait > 0);
     expect(told[0]).toBe(10);
     expect(told.at(-1)).toBe(10 * told.length);
@@ -64,18 +65,48 @@ describe("admission", () => {
 
   it("gives one lane what the other does not use", () => {
     let now = 0;
-    const admission = fixedAdmission(100, random(), () => now);
+    const admission = adaptiveAdmission(100, random(), () => now);
     let admitted = 0;
     for (now = 0; now < 20_000; now += 2) if (admission.admit(false) === 0) admitted++;
     expect(admitted).toBeGreaterThan(1900);
     expect(admitted).toBeLessThan(2200);
   });
 
+  it("admits fewer while the event loop is late, and as many as before when it is not", () => {
+    let now = 0;
+    const admission = adaptiveAdmission(1000, random(), () => now);
+    const inOneSecond = (lagMs: number): number => {
+      let admitted = 0;
+      for (const end = now + 1000; now < end; now++) {
+        if (now % 50 === 0) admission.breathe(lagMs);
+        if (admission.admit(true) === 0) admitted++;
+      }
+      return admitted;
+    };
+    expect(inOneSecond(0)).toBeGreaterThan(950);
+    inOneSecond(100);
+    const late = inOneSecond(100);
+    expect(late).toBeGreaterThan(30);
+    expect(late).toBeLessThan(70);
+    inOneSecond(0);
+    inOneSecond(0);
+    inOneSecond(0);
+    expect(inOneSecond(0)).toBeGreaterThan(950);
+  });
+
+  it("tells those who come while the loop is late to wait longer", () => {
+    const admission = adaptiveAdmission(100, { float: () => 0, id: () => "" }, () => 0);
+    while (admission.admit(true) === 0);
+    const first = admission.admit(true);
+    for (let i = 0; i < 100; i++) admission.breathe(1000);
+    expect(admission.admit(true) - first).toBe(200);
+  });
+
   it("admits somebody even at one a second", () => {
     let now = 0;
-    const admission = fixedAdmission(1, random(), () => now);
+    const admission = adaptiveAdmission(1, random(), () => now);
     let colds = 0;
     for (now = 0; now < 30_000; now += 500) if (admission.admit(false) === 0) colds++;
-    expect(colds).toBeGreaterThan(5);
+    expect(colds).toBeGreaterThan(20);
   });
 });
