@@ -3,7 +3,7 @@ import { startGenerators } from "../load/generators.ts";
 import type { JobSpec } from "../load/job.ts";
 import { residentBytesOf } from "../measure/processes.ts";
 import { usher } from "../systems/usher.ts";
-import type { Bench } from "./bench.ts";
+import { nodesOf, type Bench } from "./bench.ts";
 import { joined, talk } from "./pairs.ts";
 
 const defaultSize = 150_000;
@@ -17,7 +17,8 @@ export const connections: Bench = {
   name: "connections",
   about: "150,000 attached sessions (--size) with 500 messages a second among them, 180 s (--seconds)",
   systems: [usher],
-  spec: ({ size }) => ({ nodes: Math.max(3, Math.ceil((size || defaultSize) / perProcess)) }),
+  spec: (options) =>
+    nodesOf({ ...options, nodes: Math.max(3, Math.ceil((options.size || defaultSize) / perProcess)) }),
   ratios: {},
   async round(system, context) {
     const { options, say, onStop } = context;
