@@ -52,6 +52,8 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     if (parts.origins.length > 0 && origin !== undefined && !parts.origins.includes(origin)) {
       return refuse(duplex, 403, "Forbidden");
     }
+    // The answer to the upgrade and the first frame go out together.
+    cork(duplex);
     wss.handleUpgrade(request, duplex, head, (webSocket) =>
       attach(parts, webSocket, () => cork(duplex), encode),
     );
