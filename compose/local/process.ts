@@ -104,18 +104,15 @@ export async function startProcess(spec: ProcessSpec): Promise<LocalProcess> {
  * elsewhere): a connection that was opened after the probe cannot sit where a server is to listen.
  */
 const serverPorts = { from: 10_240, to: 32_767 };
-const given = new Set<number>();
 
 /**
- * A TCP port on 127.0.0.1 that was free a moment ago and that this process has given to nobody else.
+ * A TCP port on 127.0.0.1 that was free a moment ago.
  * @param to the highest port that will do
  */
 export async function freePort(to = serverPorts.to): Promise<number> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     const port = randomInt(serverPorts.from, to + 1);
-    if (given.has(port) || !(await isFree(port))) continue;
-    given.add(port);
-    return port;
+    if (await isFree(port)) return port;
   }
   throw new Error(`no free port between ${serverPorts.from} and ${to}`);
 }

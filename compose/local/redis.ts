@@ -117,12 +117,12 @@ export async function startRedisCluster(spec: RedisClusterSpec): Promise<LocalRe
 
 /** Free ports whose bus ports are free too. */
 export async function clusterPorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
+  const ports = new Set<number>();
+  while (ports.size < count) {
     const port = await freePort(22_767);
-    if (await isFree(port + 10_000)) ports.push(port);
+    if (await isFree(port + 10_000)) ports.add(port);
   }
-  return ports;
+  return [...ports];
 }
 
 async function startClusterNode(port: number, announced: number): Promise<LocalRedis> {
