@@ -59,7 +59,7 @@ ${lines.join("\n")}
   --save          keep the outcome in bench/results/NAME.json, with the day, the command and the machine
   --record        smoke: keep the ratios in bench/recorded.json
   --profile DIR   CPU profiles of Usher's nodes, for Chrome's developer tools or an editor
-  --only A,B      only these systems: usher, socketio-streams, socketio-pubsub, ceiling
+  --only A,B      only these systems: usher, socketio-streams, socketio-pubsub, ceiling, ejabberd
 
 Needs nats-server and redis-server; the peers' packages come with \`npm install --prefix bench\`.
 `;

@@ -4,6 +4,7 @@ import type { Dialect, Target } from "./dialect.ts";
 import { RawDialect } from "./dialect-raw.ts";
 import { SocketIoDialect } from "./dialect-socketio.ts";
 import { UsherDialect } from "./dialect-usher.ts";
+import { XmppDialect } from "./dialect-xmpp.ts";
 import { FanoutJob } from "./fanout-job.ts";
 import { IdleJob } from "./idle-job.ts";
 import type { Answer, Job, JobSpec, Request } from "./job.ts";
@@ -22,6 +23,7 @@ const jobs = {
 
 function dialectOf(target: Target): Dialect {
   if (target.system === "usher") return new UsherDialect(target);
+  if (target.system === "ejabberd") return new XmppDialect(target);
   return target.system === "ceiling" ? new RawDialect(target) : new SocketIoDialect(target);
 }
 

@@ -2,6 +2,7 @@
 import { startGenerators } from "../load/generators.ts";
 import type { FanoutWindow } from "../load/fanout-job.ts";
 import { Histogram } from "../measure/histogram.ts";
+import { ejabberd } from "../systems/ejabberd.ts";
 import { ceiling, socketIoPubSub, socketIoStreams } from "../systems/peers.ts";
 import { usher } from "../systems/usher.ts";
 import { nodesOf, type Bench } from "./bench.ts";
@@ -14,7 +15,7 @@ export const fanout: Bench = {
   name: "fanout",
   about:
     "a group of 9,000 attached members (--size) over all nodes, one speaker with 4 messages open (--window)",
-  systems: [usher, socketIoStreams, socketIoPubSub, ceiling],
+  systems: [usher, socketIoStreams, socketIoPubSub, ceiling, ejabberd],
   spec: nodesOf,
   ratios: { throughput: "perSecond", perCpuSecond: "perCpuSecond", p50: "p50", p99: "p99" },
   async round(system, { options, system: { name }, say, onStop }) {

@@ -1,6 +1,7 @@
 /** What an attached session weighs in a node's process. */
 import { startGenerators } from "../load/generators.ts";
 import { residentBytesOf } from "../measure/processes.ts";
+import { ejabberd } from "../systems/ejabberd.ts";
 import { ceiling, socketIoPubSub, socketIoStreams } from "../systems/peers.ts";
 import { usher } from "../systems/usher.ts";
 import type { Bench } from "./bench.ts";
@@ -12,7 +13,7 @@ const restMs = 3000;
 export const memory: Bench = {
   name: "memory",
   about: "resident memory per attached, authenticated session in one process (--size, 15,000), heartbeats on",
-  systems: [usher, socketIoStreams, socketIoPubSub, ceiling],
+  systems: [usher, socketIoStreams, socketIoPubSub, ceiling, ejabberd],
   spec: () => ({ nodes: 1 }),
   ratios: { bytesPerSession: "bytesPerSession" },
   async round(system, { options, system: { name }, say, onStop }) {

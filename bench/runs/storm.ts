@@ -2,6 +2,7 @@
 import { startGenerators } from "../load/generators.ts";
 import type { StormResult } from "../load/storm-job.ts";
 import { Histogram } from "../measure/histogram.ts";
+import { ejabberd } from "../systems/ejabberd.ts";
 import { ceiling, socketIoStreams } from "../systems/peers.ts";
 import { usher } from "../systems/usher.ts";
 import { nodesOf, type Bench } from "./bench.ts";
@@ -13,7 +14,7 @@ const missedMessages = 5;
 export const storm: Bench = {
   name: "storm",
   about: "9,000 clients (--size) cut at once: reconnect, authenticate, resume with 5 missed events each",
-  systems: [usher, socketIoStreams, ceiling],
+  systems: [usher, socketIoStreams, ceiling, ejabberd],
   spec: nodesOf,
   ratios: { throughput: "perSecond", perCpuSecond: "perCpuSecond", p50: "p50", p99: "p99" },
   async round(system, { options, system: { name }, say, onStop }) {

@@ -26,13 +26,6 @@ export const ceiling: System = {
     }),
 };
 
-/** Not measured here: it is no Node program, and its clients speak XMPP. */
-export const ejabberd: System = {
-  name: "ejabberd",
-  missing: () => "ejabberd is left out: the load generator has no XMPP client",
-  start: () => Promise.reject(new Error("ejabberd cannot be started from here")),
-};
-
 function socketIo(name: "socketio-streams" | "socketio-pubsub", adapter: string): System {
   return {
     name,
