@@ -4,6 +4,7 @@
  * connection's late close changes nothing (generations); all ends with the shard's epoch, and connections attach again.
  */
 import type { NodeRun } from "../../placement/hosting.ts";
+import { RunCounts } from "./run-counts.ts";
 
 /** One attached connection. */
 export interface Attachment {
@@ -31,6 +32,7 @@ export class Attachments {
   readonly #sessions = new Map<string, Map<string, Attachment>>();
   /** Attachments that may have ended unheard, and since when. */
   readonly #doubted = new Map<Attachment, number>();
+  readonly #counts = new RunCounts();
   #gen: number;
 
   constructor(epoch: number) {
@@ -47,6 +49,8 @@ export class Attachments {
     }
     if (old !== undefined && old.attempt > attempt) return { kind: "superseded" };
     const gen = ++this.#gen;
+    if (old !== undefined) this.#counts.remove(old.run);
+    this.#counts.add(run);
     devices.set(device, { run, conn, attempt, gen });
     this.#sessions.set(session, devices);
     return { kind: "attached", gen, replaced: old, fresh: true };
@@ -58,6 +62,7 @@ export class Attachments {
     const old = devices?.get(device);
     if (devices === undefined || old === undefined || !sameConnection(old, run, conn)) return false;
     devices.delete(device);
+    this.#counts.remove(old.run);
     if (devices.size === 0) this.#sessions.delete(session);
     return true;
   }
@@ -89,6 +94,7 @@ export class Attachments {
 
   /** Drops those whose run is gone for good, and returns the sessions that lost one. */
   retain(alive: (run: NodeRun) => boolean): string[] {
+    if (!this.#counts.some((run) => !alive(run))) return [];
     return this.#drop(({ run }) => !alive(run));
   }
 
@@ -96,7 +102,11 @@ export class Attachments {
     const changed: string[] = [];
     for (const [session, devices] of this.#sessions) {
       const before = devices.size;
-      for (const [device, attachment] of devices) if (over(attachment)) devices.delete(device);
+      for (const [device, attachment] of devices) {
+        if (!over(attachment)) continue;
+        devices.delete(device);
+        this.#counts.remove(attachment.run);
+      }
       if (devices.size === before) continue;
       changed.push(session);
       if (devices.size === 0) this.#sessions.delete(session);

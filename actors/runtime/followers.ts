@@ -4,25 +4,30 @@
  */
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { LogEvent } from "../../protocol/events.ts";
+import { nameOf, RunCounts } from "./run-counts.ts";
 
 /** The following nodes of one shard. */
 export class Followers {
   readonly #byLog = new Map<string, Map<string, NodeRun>>();
   /** The last event of logs that are followed, so that a new follower costs no read. */
   readonly #tails = new Map<string, LogEvent>();
+  readonly #counts = new RunCounts();
 
   /** From now on every commit of this log is published to that node. */
   add(log: string, run: NodeRun): void {
     const runs = this.#byLog.get(log) ?? new Map<string, NodeRun>();
-    runs.set(nameOf(run), run);
+    const name = nameOf(run);
+    if (!runs.has(name)) this.#counts.add(run);
+    runs.set(name, run);
     this.#byLog.set(log, runs);
   }
 
   /** That node has nobody left who follows the log. */
   remove(log: string, run: NodeRun): void {
     const runs = this.#byLog.get(log);
-    runs?.delete(nameOf(run));
-    if (runs?.size === 0) {
+    if (runs?.delete(nameOf(run)) !== true) return;
+    this.#counts.remove(run);
+    if (runs.size === 0) {
       this.#byLog.delete(log);
       this.#tails.delete(log);
     }
@@ -30,6 +35,7 @@ export class Followers {
 
   /** These runs are gone for good. */
   retain(alive: (run: NodeRun) => boolean): void {
+    if (!this.#counts.some((run) => !alive(run))) return;
     for (const [log, runs] of this.#byLog)
       for (const run of runs.values()) if (!alive(run)) this.remove(log, run);
   }
@@ -50,9 +56,4 @@ export class Followers {
   tail(log: string): LogEvent | undefined {
     return this.#tails.get(log);
   }
-}
-
-/** A run's name as a key. */
-export function nameOf(run: NodeRun): string {
-  return `${run.node}/${run.incarnation}`;
 }

@@ -8,7 +8,8 @@ import type { LogEvent } from "../../protocol/events.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
 import type { WireEvent } from "../encoded-event.ts";
 import type { AskReply, FollowedTail, FollowItem } from "./envelope.ts";
-import { Followers, nameOf } from "./followers.ts";
+import { Followers } from "./followers.ts";
+import { nameOf } from "./run-counts.ts";
 import type { HostParts } from "./host-parts.ts";
 
 /** What a publisher needs of its shard's host. */

@@ -10,7 +10,7 @@ import type { Metrics } from "../../base/metrics.ts";
 import type { Random } from "../../base/random.ts";
 import type { NodeRun, Routing } from "../../placement/hosting.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
-import { nameOf } from "./followers.ts";
+import { nameOf } from "./run-counts.ts";
 
 interface Pending {
   readonly ask: number;

@@ -17,7 +17,7 @@ import { Hub } from "../hub.ts";
 import { batched } from "./batch.ts";
 import { Committer } from "./commits.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
-import { nameOf } from "./followers.ts";
+import { nameOf } from "./run-counts.ts";
 import type { Behaviors, HostParts } from "./host-parts.ts";
 import { Links } from "./links.ts";
 import { loadsOf } from "./loads.ts";

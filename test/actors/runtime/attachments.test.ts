@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Attachments } from "../../../actors/runtime/attachments.ts";
+import { Followers } from "../../../actors/runtime/followers.ts";
 
 const a = { node: "a", incarnation: "1" };
 const b = { node: "b", incarnation: "1" };
@@ -69,5 +71,55 @@ describe("attachments", () => {
     expect(all.dropDoubted(101)).toEqual(["s"]);
     expect(all.count("s")).toBe(2);
     expect(all.dropDoubted(1e9)).toEqual([]);
+  });
+});
+
+const runs = [a, b, { node: "a", incarnation: "2" }];
+const steps = fc.array(
+  fc.record({
+    kind: fc.constantFrom("come", "come", "go", "doubt"),
+    who: fc.integer({ min: 0, max: 3 }),
+    run: fc.integer({ min: 0, max: 2 }),
+    conn: fc.integer({ min: 0, max: 1 }),
+  }),
+);
+
+describe("when runs go", () => {
+  it("those attached by them are dropped, all of them and no others, whatever came and went before", () => {
+    fc.assert(
+      fc.property(steps, fc.subarray(runs), (history, living) => {
+        const all = new Attachments(1);
+        for (const [attempt, { kind, who, run, conn }] of history.entries()) {
+          const [session, device, on] = [`s${who % 2}`, `d${who >> 1}`, runs[run] ?? a];
+          if (kind === "come") all.attach(session, device, attempt, on, conn);
+          else if (kind === "go") all.detach(session, device, on, conn);
+          else {
+            all.doubt(on, attempt);
+            all.dropDoubted(attempt - 2);
+          }
+        }
+        const of = (session: string) => [...all.of(session)];
+        const stay = ["s0", "s1"].map((session) => of(session).filter(({ run }) => living.includes(run)));
+        const hit = ["s0", "s1"].filter((session, i) => of(session).length !== stay[i]?.length);
+        expect(all.retain((run) => living.includes(run)).toSorted()).toEqual(hit);
+        expect(["s0", "s1"].map(of)).toEqual(stay);
+      }),
+    );
+  });
+
+  it("they follow nothing any more, and the others what they followed", () => {
+    fc.assert(
+      fc.property(steps, fc.subarray(runs), (history, living) => {
+        const all = new Followers();
+        for (const { kind, who, run } of history) {
+          if (kind === "come") all.add(`log${who}`, runs[run] ?? a);
+          else all.remove(`log${who}`, runs[run] ?? a);
+        }
+        const of = (who: number) => [...all.of(`log${who}`)];
+        const stay = [0, 1, 2, 3].map((who) => of(who).filter((run) => living.includes(run)));
+        all.retain((run) => living.includes(run));
+        expect([0, 1, 2, 3].map(of)).toEqual(stay);
+      }),
+    );
   });
 });
