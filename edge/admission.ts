@@ -4,7 +4,7 @@
  * the next free place in a line that moves at the lane's speed, so that those who come back in time find a token.
  * While the event loop is late a connection costs more than one token: the pace falls by a fifth at each late look and
  * rises evenly again (additive increase, multiplicative decrease, as in TCP), so that those who are served already feel
- * little of a storm.
+ * little of a storm. A line that was told cannot be told again: it is reckoned with a pace that rises from now on.
  */
 import { RateLimit } from "../actors/rate-limit.ts";
 import type { Random } from "../base/random.ts";
@@ -29,6 +29,7 @@ const lateMs = 60;
 const slower = 0.8;
 /** From the slowest pace to the full one in two and a half seconds. */
 const faster = 0.02;
+const looksPerMs = 0.02;
 const slowest = 0.05;
 /** Waits are spread by this much, so that those who were refused together do not come back together. */
 const jitterMs = 500;
@@ -68,8 +69,10 @@ export function adaptiveAdmission(perSecond: number, random: Random, now: () => 
       const spare = other.burst / 2;
       if (other.bucket.take(at, Math.min(cost, spare), spare) === 0) return 0;
       const contended = other.lineEnd > at;
-      const everyMs = (1000 * cost) / (contended ? own.perSecond : perSecond);
-      own.lineEnd = Math.min(Math.max(own.lineEnd, at) + everyMs, at + waitMaxMs);
+      const rate = contended ? own.perSecond : perSecond;
+      const end = Math.max(own.lineEnd, at);
+      const paceThen = Math.min(1, pace + (end - at) * looksPerMs * faster);
+      own.lineEnd = Math.min(end + 1000 / (rate * paceThen), at + waitMaxMs);
       return Math.ceil(own.lineEnd - at + random.float() * jitterMs);
     },
   };

@@ -22,7 +22,7 @@ export const scenarios: readonly Scenario[] = [
       human: 0.05,
       seconds: 60,
       shards: 256,
-      admit: 500,
+      admit: 1000,
       earlier: "stored",
       // As usual support does; nobody's silence ends a conversation within a run.
       idleMs: 1_800_000,
