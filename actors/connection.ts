@@ -17,15 +17,16 @@ import { Deadlines } from "./deadlines.ts";
 import { lostCode, type ConnectionEvent, type DetachCause } from "./connection-log.ts";
 import type { Parsed } from "./inbound.ts";
 import type { Described, Principal, SessionDescription } from "./messages.ts";
-import { principalOf } from "./principal.ts";
+import { passOf } from "./principal.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { ReadMarks } from "./read-marks.ts";
 import { answerRequest } from "./requests.ts";
 import type { AskReply } from "./runtime/envelope.ts";
 import { errorFrame } from "./server-frames.ts";
-import type { Claims, Socket } from "./socket.ts";
+import type { Socket } from "./socket.ts";
 import { Subscriptions, type SubscriptionsPort } from "./subscriptions.ts";
 import type { Swept } from "./sweep-wheel.ts";
+import { takeTyping } from "./typing-pace.ts";
 import { Welcome } from "./welcome.ts";
 
 /** `attaching` from when the token came. */
@@ -34,9 +35,9 @@ type Stage = "new" | "attaching" | "live" | "closed";
 /** All frames of one connection together, heartbeats and acknowledgements too: no client of ours comes near. */
 const framesPerSecond = 500;
 const framesBurst = 2000;
+const pong = JSON.stringify({ t: "pong" } satisfies ServerFrame);
 /** What a session may say before the connection is served; more than it can in the time for that. */
 const earlyMax = 1024;
-const typingMs = 1000;
 
 /** One connection. */
 export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, Swept {
@@ -93,12 +94,14 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     return this.#sessionShard;
   }
 
+  /** Takes a ping that carries nothing. */
+  heartbeat(): void {
+    if (this.#heard()) this.#write(pong);
+  }
+
   /** Takes one frame. */
   receive(parsed: Parsed): void {
-    if (!this.open) return;
-    const now = this.parts.clock.now();
-    this.#deadlines.heard(now);
-    if (this.#frames.take(now) > 0) return this.close(closeCodes.rate, "too many frames");
+    if (!this.#heard()) return;
     switch (parsed.kind) {
       case "bad":
         this.frame(errorFrame("BAD_FRAME", undefined, parsed.reason));
@@ -113,6 +116,15 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
         this.frame(errorFrame("UNAUTHORIZED"));
         return this.close(closeCodes.badFrame, "command before welcome");
     }
+  }
+
+  /** False when that was one frame too many. */
+  #heard(): boolean {
+    if (!this.open) return false;
+    const now = this.parts.clock.now();
+    this.#deadlines.heard(now);
+    if (this.#frames.take(now) > 0) this.close(closeCodes.rate, "too many frames");
+    return this.open;
   }
 
   /** The socket is gone; `code` says how (RFC 6455, section 7.4). */
@@ -240,11 +252,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
 
   /** Whether typing may be told now. */
   mayType(conv: ConversationId): boolean {
-    const now = this.parts.clock.now();
-    if (now - (this.#typed.get(conv) ?? -Infinity) < typingMs) return false;
-    if (this.#typed.size >= limits.maxFollowed) this.#typed.clear();
-    this.#typed.set(conv, now);
-    return true;
+    return takeTyping(this.#typed, conv, this.parts.clock.now());
   }
 
   #whenLive(run: () => void): void {
@@ -299,7 +307,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
       case "ping":
       case "pong":
         if (frame.acks !== undefined) this.subscriptions.ack(frame.acks);
-        if (frame.t === "ping") this.frame({ t: "pong" });
+        if (frame.t === "ping") this.#write(pong);
         return;
       case "dack":
         return this.subscriptions.ack(frame.acks);
@@ -322,10 +330,9 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     cursors: Readonly<Record<string, Cursor>>,
   ): Promise<void> {
     this.#stage = "attaching";
-    const claims = this.#accept(await this.parts.verify(token));
-    const principal = claims === undefined ? undefined : principalOf(claims);
+    const pass = passOf(await this.parts.verify(token), this.parts.clock.wall());
     if (!this.open) return;
-    if (claims === undefined || principal === undefined) {
+    if (pass === undefined) {
       this.frame(errorFrame("UNAUTHORIZED"));
       return this.close(closeCodes.badToken, "bad token");
     }
@@ -334,8 +341,8 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
       this.frame(errorFrame("BUSY", undefined, "too many connections begin at once", waitMs));
       return this.close(closeCodes.overload, "overload");
     }
-    this.#principal = principal;
-    this.#deadlines.expiresAt = claims.expiresAt;
+    this.#principal = pass.principal;
+    this.#deadlines.expiresAt = pass.expiresAt;
     this.#device = device;
     this.#attempt = attempt;
     this.#sessionShard = shardOf(this.#session(), this.parts.shards);
@@ -345,7 +352,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     if (reply?.kind === "superseded") return this.replaced();
     if (reply?.kind !== "attached") return this.#unavailable();
     const description = reply.description as SessionDescription;
-    const welcome = new Welcome(this, principal, reply.gen, description, cursors);
+    const welcome = new Welcome(this, pass.principal, reply.gen, description, cursors);
     if (!(await welcome.gather())) return this.#unavailable();
     if (!this.open) return;
     this.#stage = "live";
@@ -364,24 +371,19 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     this.close(closeCodes.unavailable, "session unavailable");
   }
 
-  #accept(claims: Claims | undefined): Claims | undefined {
-    return claims !== undefined && claims.expiresAt > this.parts.clock.wall() ? claims : undefined;
-  }
-
   /** Somebody else's token changes nothing, nor does one that ends sooner than another that came meanwhile. */
   async #reauthenticate(id: string | number, token: string): Promise<void> {
     const old = this.who();
-    const claims = this.#accept(await this.parts.verify(token));
-    const fresh = claims === undefined ? undefined : principalOf(claims);
+    const pass = passOf(await this.parts.verify(token), this.parts.clock.wall());
+    const fresh = pass?.principal;
     const same = old.tenant === fresh?.tenant && old.role === fresh.role && old.user === fresh.user;
-    if (claims === undefined || !same) return this.frame(errorFrame("UNAUTHORIZED", id));
-    this.#deadlines.expiresAt = Math.max(this.#deadlines.expiresAt, claims.expiresAt);
+    if (pass === undefined || !same) return this.frame(errorFrame("UNAUTHORIZED", id));
+    this.#deadlines.expiresAt = Math.max(this.#deadlines.expiresAt, pass.expiresAt);
     this.frame({ t: "ok", id });
   }
 
   async #askAttach(): Promise<AskReply | undefined> {
-    const { device, shard, session } = this.#attachment();
-    const attach = { k: "attach", shard, session, device, attempt: this.#attempt } as const;
+    const attach = { k: "attach", ...this.#attachment(), attempt: this.#attempt } as const;
     const reply = await this.parts.ask({ ...attach, conn: this.id, by: this.who() }, limits.commandMs);
     // An attach that waited for its owner can overtake the detach of a connection that closed meanwhile.
     if (!this.open && reply?.kind === "attached") this.#detach();
@@ -393,7 +395,6 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
   }
 
   #attachment(): { shard: number; session: string; device: string } {
-    const session = encodeAddress(this.#session());
-    return { shard: this.#sessionShard, session, device: this.#device };
+    return { shard: this.#sessionShard, session: encodeAddress(this.#session()), device: this.#device };
   }
 }

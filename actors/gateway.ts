@@ -10,6 +10,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { Routing } from "../placement/hosting.ts";
 import { closeCodes } from "../protocol/codes.ts";
+import type { RequestFrame } from "../protocol/frames.ts";
 import { isConversationId } from "../protocol/ids.ts";
 import type { ConnectionParts } from "./client-port.ts";
 import { Connection } from "./connection.ts";
@@ -80,6 +81,8 @@ class Member implements ConnectionInput {
   }
 }
 
+/** The most frequent frame of all: it is answered at once, whatever waits in the mailboxes. */
+const barePing = JSON.stringify({ t: "ping" } satisfies RequestFrame);
 const bucketSize = 256;
 const framesPerWake = 128;
 const waitingFramesMax = 512;
@@ -104,6 +107,7 @@ export class Gateway {
   readonly #cancels: Cancel[] = [];
   readonly #frames;
   readonly #onFrame = (member: Member, text: string): void => this.#receive(member, text);
+  #unblocking: Cancel | undefined;
   #reattaching = 0;
   #ids = 0;
   #sweptAt: number;
@@ -131,7 +135,6 @@ export class Gateway {
     });
     this.#cancels.push(
       clock.every(sweepMs, () => this.#sweep()),
-      clock.every(unblockMs, () => this.#unblock()),
       this.#intake.start(),
     );
   }
@@ -191,6 +194,7 @@ export class Gateway {
   /** Closes everything at once. */
   stop(): void {
     for (const cancel of this.#cancels) cancel();
+    this.#unblocking?.();
     for (const { connection } of this.#members.values()) connection.close(closeCodes.drain, "node stops");
     this.#family.stop();
   }
@@ -210,6 +214,7 @@ export class Gateway {
     if (!connection.open) return;
     this.#intake.heard(member.socket);
     this.#frames.add();
+    if (text === barePing) return connection.heartbeat();
     if (++member.waiting > waitingFramesMax)
       return connection.close(closeCodes.rate, "too many frames at once");
     bucket.inbox.push({ member, text });
@@ -251,14 +256,22 @@ export class Gateway {
 
   #block(conn: number): void {
     const connection = this.#members.get(conn)?.connection;
-    if (connection !== undefined) this.#blocked.add(connection);
+    if (connection === undefined) return;
+    this.#blocked.add(connection);
+    this.#unblockLater();
+  }
+
+  #unblockLater(): void {
+    this.#unblocking ??= this.#parts.connection.clock.after(unblockMs, () => this.#unblock());
   }
 
   #unblock(): void {
+    this.#unblocking = undefined;
     for (const connection of [...this.#blocked]) {
       this.#blocked.delete(connection);
       if (!connection.unblock()) this.#blocked.add(connection);
     }
+    if (this.#blocked.size > 0) this.#unblockLater();
   }
 
   #attaching(conn: number): void {

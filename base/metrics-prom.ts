@@ -7,22 +7,47 @@ export interface PromMetrics extends Metrics {
   scrape(): Promise<{ contentType: string; body: string }>;
 }
 
+/** What was counted under one name: counting is adding to a number, the package hears of it when somebody asks. */
+class Counted {
+  readonly #children = new Map<string, { readonly labels: Record<string, string>; total: number }>();
+
+  constructor(name: string, help: string, labelNames: string[], registry: Registry) {
+    const children = this.#children;
+    void new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { labels, total } of children.values()) this.inc(labels, total);
+      },
+    });
+  }
+
+  child(labels: Readonly<Record<string, string>>): { add(count?: number): void } {
+    const key = JSON.stringify(Object.entries(labels));
+    const child = this.#children.get(key) ?? { labels: { ...labels }, total: 0 };
+    this.#children.set(key, child);
+    return { add: (count = 1) => void (child.total += count) };
+  }
+}
+
 /** A registry of its own, with Node's process metrics (CPU, memory, loop delay) in it. */
 export function promMetrics(): PromMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const counters = new Map<string, Counter>();
+  const counters = new Map<string, Counted>();
   const gauges: Gauge[] = [];
   const histograms = new Map<string, Histogram>();
   return {
     counter(name, help, labels = {}) {
       let counter = counters.get(name);
       if (counter === undefined) {
-        counter = new Counter({ name, help, labelNames: Object.keys(labels), registers: [registry] });
+        counter = new Counted(name, help, Object.keys(labels), registry);
         counters.set(name, counter);
       }
-      const child = counter.labels({ ...labels });
-      return { add: (count = 1) => child.inc(count) };
+      return counter.child(labels);
     },
     histogram(name, help, buckets) {
       let histogram = histograms.get(name);

@@ -50,10 +50,21 @@ describe("gateway", () => {
   it("closes a connection whose frames wait too long, and no other", async () => {
     const world = edgeWorld();
     const [flood, calm] = [await world.attached("visitor.ann"), await world.attached("visitor.bob", "d2")];
-    for (let i = 0; i < 600; i++) flood.input.receive(`{"t":"ping"}`);
+    for (let i = 0; i < 600; i++) flood.input.receive(`{"t":"pong"}`);
     await calm.say({ t: "ping" });
     expect(flood.closes).toEqual([closeCodes.rate]);
     expect(calm.of("pong")).toHaveLength(1);
+  });
+
+  it("answers a heartbeat at once, ahead of the frames that wait, and one with acknowledgements in its turn", async () => {
+    const world = edgeWorld();
+    const client = await world.attached();
+    client.input.receive(`{"t":"ping","acks":{}}`);
+    expect(client.of("pong")).toHaveLength(0);
+    client.input.receive(`{"t":"ping"}`);
+    expect(client.of("pong")).toHaveLength(1);
+    await world.time.advance(10);
+    expect(client.of("pong")).toHaveLength(2);
   });
 
   it("closes a connection that never stops sending heartbeats", async () => {

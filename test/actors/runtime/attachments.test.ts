@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Attachments } from "../../../actors/runtime/attachments.ts";
 import { Followers } from "../../../actors/runtime/followers.ts";

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { promMetrics } from "../../base/metrics-prom.ts";
+
+async function samples(metrics: ReturnType<typeof promMetrics>, name: string): Promise<string[]> {
+  const { body } = await metrics.scrape();
+  return body.split("\n").filter((line) => line.startsWith(name));
+}
+
+describe("metrics for Prometheus", () => {
+  it("count by name and labels, whoever asked for the counter, and stand at 0 before", async () => {
+    const metrics = promMetrics();
+    const sent = metrics.counter("sent_total", "Sent");
+    expect(await samples(metrics, "sent_total")).toEqual(["sent_total 0"]);
+    sent.add();
+    sent.add(2);
+    metrics.counter("kinds_total", "Kinds", { kind: "a" }).add(5);
+    metrics.counter("kinds_total", "Kinds", { kind: "b" }).add();
+    metrics.counter("kinds_total", "Kinds", { kind: "a" }).add();
+    expect(await samples(metrics, "sent_total")).toEqual(["sent_total 3"]);
+    expect(await samples(metrics, "sent_total")).toEqual(["sent_total 3"]);
+    expect(await samples(metrics, "kinds_total")).toEqual([
+      'kinds_total{kind="a"} 6',
+      'kinds_total{kind="b"} 1',
+    ]);
+  });
+
+  it("read gauges when they are asked", async () => {
+    const metrics = promMetrics();
+    let open = 1;
+    metrics.gauge("open_things", "Open", () => open);
+    expect(await samples(metrics, "open_things")).toEqual(["open_things 1"]);
+    open = 2;
+    expect(await samples(metrics, "open_things")).toEqual(["open_things 2"]);
+  });
+});
