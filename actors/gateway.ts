@@ -125,12 +125,20 @@ export class Gateway {
     this.#family = parts.system.family("connections");
     this.#frames = parts.metrics.counter("usher_frames_in_total", "Frames received from clients");
     parts.metrics.gauge("usher_connections", "Open client connections", () => this.#members.size);
+    const lag = parts.metrics.histogram(
+      "usher_loop_lag_ms",
+      "How late the event loop was in milliseconds, looked at twenty times a second",
+      [5, 10, 20, 50, 100, 200, 500, 1000, 2500],
+    );
     const { clock } = parts.connection;
     parts.routing.onRoutes((shards) => this.#onRoutes(shards));
     this.#sweptAt = clock.now();
     this.#intake = new Intake({
       clock,
-      onLag: (lagMs) => parts.onLag?.(lagMs),
+      onLag: (lagMs) => {
+        lag.observe(Math.max(0, lagMs));
+        parts.onLag?.(lagMs);
+      },
       onHeld: (ms) => this.#forgive(ms),
     });
     this.#cancels.push(

@@ -7,6 +7,13 @@ export interface PromMetrics extends Metrics {
   scrape(): Promise<{ contentType: string; body: string }>;
 }
 
+/**
+ * The package's monitor of the loop's delay wakes a node a hundred times a second, or else counts its own interval as delay.
+ * It is left out; `usher_loop_lag_ms` says the same.
+ */
+const loopDelayParts = ["min", "max", "mean", "stddev", "p50", "p90", "p99"];
+const neverMs = 24 * 3600_000;
+
 /** What was counted under one name: counting is adding to a number, the package hears of it when somebody asks. */
 class Counted {
   readonly #children = new Map<string, { readonly labels: Record<string, string>; total: number }>();
@@ -36,7 +43,8 @@ class Counted {
 /** A registry of its own, with Node's process metrics (CPU, memory, loop delay) in it. */
 export function promMetrics(): PromMetrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: neverMs });
+  for (const part of loopDelayParts) registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`);
   const counters = new Map<string, Counted>();
   const gauges: Gauge[] = [];
   const histograms = new Map<string, Histogram>();

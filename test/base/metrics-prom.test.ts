@@ -24,6 +24,13 @@ describe("metrics for Prometheus", () => {
     ]);
   });
 
+  it("keep the process figures, without those that would take a timer of their own", async () => {
+    const { body } = await promMetrics().scrape();
+    expect(body).toContain("process_cpu_seconds_total");
+    expect(body).toContain("nodejs_eventloop_lag_seconds");
+    expect(body).not.toContain("nodejs_eventloop_lag_p99_seconds");
+  });
+
   it("read gauges when they are asked", async () => {
     const metrics = promMetrics();
     let open = 1;
