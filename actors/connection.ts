@@ -347,13 +347,13 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     this.#attempt = attempt;
     this.#sessionShard = shardOf(this.#session(), this.parts.shards);
     this.parts.onAttaching(this.id);
+    const welcome = Welcome.begin(this, pass.principal, cursors);
     const reply = await this.#askAttach();
     if (!this.open) return;
     if (reply?.kind === "superseded") return this.replaced();
     if (reply?.kind !== "attached") return this.#unavailable();
     const description = reply.description as SessionDescription;
-    const welcome = new Welcome(this, pass.principal, reply.gen, description, cursors);
-    if (!(await welcome.gather())) return this.#unavailable();
+    if (!(await welcome.gather(reply.gen, description))) return this.#unavailable();
     if (!this.open) return;
     this.#stage = "live";
     welcome.send();

@@ -22,6 +22,11 @@ export function ownConversation({ role, user }: Principal, conv: ConversationId)
   return isStaff(role) || visitorOf(conv) === user;
 }
 
+/** Whether this person may read the conversation whoever else is in it: staff any support conversation, customers their own. */
+export function mayReadByToken(principal: Principal, conv: ConversationId): boolean {
+  return ownConversation(principal, conv) && visitorOf(conv) !== undefined;
+}
+
 /**
  * Whether this person may read the conversation: staff every support conversation, members their groups. Undefined when
  * that cannot be found out now.
@@ -32,7 +37,7 @@ export async function mayRead(
   conv: ConversationId,
 ): Promise<boolean | undefined> {
   if (!ownConversation(principal, conv)) return false;
-  if (visitorOf(conv) !== undefined) return true;
+  if (mayReadByToken(principal, conv)) return true;
   return parts.isMember(principal.tenant, conv, sessionId(principal.role, principal.user));
 }
 

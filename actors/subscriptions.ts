@@ -104,6 +104,11 @@ export class Subscriptions implements SubscriptionPort {
     return this.#byConv.delete(conv);
   }
 
+  /** Ends all but these. */
+  keep(convs: ReadonlySet<string>): void {
+    for (const { conv } of [...this.#byConv.values()]) if (!convs.has(conv)) this.end(conv);
+  }
+
   /** The session begins to follow a conversation that has just begun. */
   async enter(conv: ConversationId, described?: Described): Promise<void> {
     this.#leaving.delete(conv);

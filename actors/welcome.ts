@@ -1,6 +1,7 @@
 /**
  * The beginning of a served connection: follows everything the session names and everything the client holds a cursor
- * of, waits until each owner has answered, then tells the client in one go and starts the deliveries.
+ * of, waits until each owner has answered, then tells the client in one go and starts the deliveries. What the client holds and
+ * may read by its token alone is followed while the session is still asked: for a visitor both questions go to one owner.
  */
 import type { Followed, Cursor, Recovery } from "../protocol/frames.ts";
 import { isConversationId, isStaff, type ConversationId } from "../protocol/ids.ts";
@@ -9,7 +10,7 @@ import { within } from "../base/clock.ts";
 import { sessionId } from "./address.ts";
 import type { ClientPort } from "./client-port.ts";
 import type { Principal, SessionDescription } from "./messages.ts";
-import { mayRead } from "./requests.ts";
+import { mayRead, mayReadByToken } from "./requests.ts";
 
 const conversationsPerFrame = 100;
 
@@ -17,29 +18,43 @@ const conversationsPerFrame = 100;
 export class Welcome {
   readonly #connection: ClientPort;
   readonly #principal: Principal;
-  readonly #gen: number;
-  readonly #description: SessionDescription;
+  #gen = 0;
+  #description: SessionDescription = { follows: [] };
   readonly #cursors: Readonly<Record<string, Cursor>>;
   readonly #followed: Followed[] = [];
   readonly #starts: (() => void)[] = [];
   readonly #recovered: Record<string, Recovery> = {};
 
-  constructor(
+  private constructor(
     connection: ClientPort,
     principal: Principal,
-    gen: number,
-    description: SessionDescription,
     cursors: Readonly<Record<string, Cursor>>,
   ) {
     this.#connection = connection;
     this.#principal = principal;
-    this.#gen = gen;
-    this.#description = description;
     this.#cursors = cursors;
   }
 
-  /** Follows and waits; false when an owner or the store did not answer in time. */
-  async gather(): Promise<boolean> {
+  /** Follows what needs nobody's word; `gather` once the session has answered does the rest. */
+  static begin(
+    connection: ClientPort,
+    principal: Principal,
+    cursors: Readonly<Record<string, Cursor>>,
+  ): Welcome {
+    const open = Object.keys(cursors).filter(
+      (conv): conv is ConversationId => isConversationId(conv) && mayReadByToken(principal, conv),
+    );
+    for (const conv of open.slice(0, limits.maxFollowed)) connection.subscriptions.begin(conv);
+    return new Welcome(connection, principal, cursors);
+  }
+
+  /**
+   * Follows and waits; false when an owner or the store did not answer in time.
+   * @param gen of the attachment
+   */
+  async gather(gen: number, description: SessionDescription): Promise<boolean> {
+    this.#gen = gen;
+    this.#description = description;
     const done = await within(this.#connection.parts.clock, limits.commandMs, this.#gather());
     return done ?? false;
   }
@@ -83,12 +98,14 @@ export class Welcome {
       if (may[i] !== true) this.#recovered[conv] = "left";
     });
     const wanted = [...named, ...held.filter((_, i) => may[i])].slice(0, limits.maxFollowed);
+    this.#connection.subscriptions.keep(new Set(wanted));
     const done = await Promise.all(wanted.map((conv) => this.#follow(conv)));
     return done.every(Boolean);
   }
 
   async #follow(conv: ConversationId): Promise<boolean> {
-    const subscription = this.#connection.subscriptions.begin(conv);
+    const { subscriptions } = this.#connection;
+    const subscription = subscriptions.get(conv) ?? subscriptions.begin(conv);
     if (subscription === undefined || !(await subscription.followed)) return false;
     const described = this.#description.follows.find((item) => item.conv === conv);
     const cursor = this.#cursors[conv];

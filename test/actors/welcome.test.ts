@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { closeCodes } from "../../protocol/codes.ts";
 import type { ConversationId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
-import { edgeWorld } from "./edge-world.ts";
+import { edgeWorld, logOf } from "./edge-world.ts";
 
 const conv = "s.ann.1" as ConversationId;
 const described = { conv, kind: "support", open: true, openedAt: 5, channel: "web" } as const;
@@ -75,6 +76,34 @@ describe("welcome", () => {
     expect(world.hub.sizes.followed).toBe(limits.maxFollowed);
     client.input.closed();
     expect(world.hub.sizes.followed).toBe(0);
+  });
+
+  it("follows what the token alone opens while the session is still asked, and nothing of others", async () => {
+    const world = edgeWorld();
+    world.log(conv).append();
+    let attach = (): void => {};
+    const session = new Promise<void>((resolve) => (attach = resolve));
+    world.answer = (envelope) =>
+      envelope.k === "attach"
+        ? session.then(() => ({ kind: "attached", gen: 1, description: world.description }))
+        : undefined;
+    const cursors = { [conv]: [0, 0], "s.bob.1": [0, 0], "g.team": [0, 0], "not a name": [0, 0] };
+    const client = await world.attached("visitor.ann", "d", cursors);
+    expect(client.of("welcome")).toHaveLength(0);
+    expect([...world.followed]).toEqual([logOf(conv)]);
+    attach();
+    await world.time.advance(0);
+    expect(client.of("welcome")[0]?.recovered).toEqual({ [conv]: true, "s.bob.1": "left", "g.team": "left" });
+    expect([client.seqs(conv), world.hub.sizes.followed]).toEqual([[1], 1]);
+  });
+
+  it("leaves nothing followed behind an attach that is refused", async () => {
+    const world = edgeWorld();
+    world.log(conv).append();
+    world.answer = (envelope) => (envelope.k === "attach" ? Promise.resolve({ kind: "busy" }) : undefined);
+    const client = await world.attached("visitor.ann", "d", { [conv]: [0, 0] });
+    expect(client.closes).toEqual([closeCodes.unavailable]);
+    expect([world.hub.sizes.followed, world.followed.size]).toEqual([0, 0]);
   });
 
   it("tells staff their own presence after it", async () => {
