@@ -77,7 +77,7 @@ describe("scenarios", () => {
   });
 
   it("turns customers away in a flash sale, with queues at the desks, and serves them all in the end", async () => {
-    const sale = await run("flash-sale", { users: 300, admit: 5, agents: 7 });
+    const sale = await run("flash-sale", { users: 300, admit: 5, agents: 6 });
     expect(sale.refused).toBeGreaterThan(50);
     expect(sale.peakWaiting).toBeGreaterThan(50);
     expect(sale.leftWaiting).toBe(0);
