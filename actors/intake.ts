@@ -20,7 +20,8 @@ export interface IntakeParts {
   readonly onHeld: (ms: number) => void;
 }
 
-const lookMs = 50;
+/** How often the event loop is looked at. */
+export const lookMs = 50;
 /** Above this lag sockets are held, until it is a quarter of it. */
 const heldLagMs = 200;
 

@@ -14,6 +14,8 @@ const drawn: Readonly<Record<string, string>> = {
 };
 const colours: Readonly<Record<string, string>> = {
   usher: "#2563eb",
+  "socketio-streams": "#64748b",
+  ejabberd: "#94a3b8",
   ceiling: "#cbd5e1",
 };
 const otherColours = ["#94a3b8", "#64748b"];

@@ -6,6 +6,7 @@
  * rises evenly again (additive increase, multiplicative decrease, as in TCP), so that those who are served already feel
  * little of a storm. A line that was told cannot be told again: it is reckoned with a pace that rises from now on.
  */
+import { lookMs } from "../actors/intake.ts";
 import { RateLimit } from "../actors/rate-limit.ts";
 import type { Random } from "../base/random.ts";
 
@@ -29,7 +30,6 @@ const lateMs = 60;
 const slower = 0.8;
 /** From the slowest pace to the full one in two and a half seconds. */
 const faster = 0.02;
-const looksPerMs = 0.02;
 const slowest = 0.05;
 /** Waits are spread by this much, so that those who were refused together do not come back together. */
 const jitterMs = 500;
@@ -71,7 +71,7 @@ export function adaptiveAdmission(perSecond: number, random: Random, now: () => 
       const contended = other.lineEnd > at;
       const rate = contended ? own.perSecond : perSecond;
       const end = Math.max(own.lineEnd, at);
-      const paceThen = Math.min(1, pace + (end - at) * looksPerMs * faster);
+      const paceThen = Math.min(1, pace + ((end - at) / lookMs) * faster);
       own.lineEnd = Math.min(end + 1000 / (rate * paceThen), at + waitMaxMs);
       return Math.ceil(own.lineEnd - at + random.float() * jitterMs);
     },

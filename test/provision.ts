@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { findExecutable } from "../compose/local/executable.ts";
 
 /** A program that the tests start, the distribution's package that has it, and how it tells its version. */
 interface Need {
@@ -20,13 +20,7 @@ const needs: readonly Need[] = [
   { program: "redis-cli", debian: "redis-tools", homebrew: "redis", ask: "--version" },
   { program: "nginx", debian: "nginx", homebrew: "nginx", ask: "-v" },
 ];
-const beyondPath = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
 const policyFile = "/usr/sbin/policy-rc.d";
-
-function find(program: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), ...beyondPath];
-  return folders.map((folder) => join(folder, program)).find((path) => allows(path, constants.X_OK));
-}
 
 function allows(path: string, mode: number): boolean {
   try {
@@ -40,7 +34,7 @@ function allows(path: string, mode: number): boolean {
 
 /** Whether this may and can call apt-get. */
 function installsByItself(): boolean {
-  if (process.getuid?.() !== 0 || find("apt-get") === undefined) return false;
+  if (process.getuid?.() !== 0 || findExecutable("apt-get") === undefined) return false;
   if (!allows("/etc/os-release", constants.R_OK)) return false;
   return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync("/etc/os-release", "utf8"));
 }
@@ -83,7 +77,7 @@ async function install(packages: readonly string[]): Promise<boolean> {
 }
 
 function missing(): readonly Need[] {
-  return needs.filter(({ program }) => find(program) === undefined);
+  return needs.filter(({ program }) => findExecutable(program) === undefined);
 }
 
 function listOf(names: readonly string[]): string {
@@ -104,7 +98,7 @@ async function main(): Promise<number> {
     return 1;
   }
   for (const { program, ask } of needs) {
-    const path = find(program) ?? program;
+    const path = findExecutable(program) ?? program;
     const { stdout, stderr } = spawnSync(path, [ask], { encoding: "utf8" });
     const version = /\d+\.\d+(\.\d+)?/.exec(stdout + stderr)?.[0] ?? "of unknown version";
     process.stdout.write(`${program} ${version} (${path})\n`);

@@ -15,6 +15,7 @@ import {
   type Target,
 } from "./dialect.ts";
 import { fillingOf, markedText, readMarker } from "./marker.ts";
+import { Missed } from "./missed.ts";
 import { Wire } from "./wire.ts";
 
 const code = { open: 0x30, ping: 0x32, message: 0x34, connect: 0x30, event: 0x32, ack: 0x33 } as const;
@@ -202,10 +203,7 @@ class SocketIoReturner implements Returner {
   readonly #port: number;
   #client: SocketIoClient | undefined;
   #connected: Connected = { sid: "" };
-  readonly #seen = new Set<number>();
-  #expected = Infinity;
-  #duplicated = 0;
-  #done: () => void = () => {};
+  readonly #missed = new Missed();
 
   constructor(port: number) {
     this.#port = port;
@@ -220,14 +218,10 @@ class SocketIoReturner implements Returner {
   }
 
   async resume(messages: number): Promise<Resumed> {
-    this.#seen.clear();
-    this.#duplicated = 0;
-    this.#expected = messages;
+    this.#missed.expect(messages);
     const { sid, pid } = this.#connected;
     await this.#attach({ room: everybody, pid, offset: this.offset });
-    const recovered = this.#connected.sid === sid;
-    if (this.#seen.size < messages && recovered) await within(missedMs, (done) => (this.#done = done));
-    return { missed: this.#seen.size, duplicated: this.#duplicated, recovered };
+    return this.#missed.arrived(this.#connected.sid === sid);
   }
 
   tick(): void {
@@ -250,10 +244,6 @@ class SocketIoReturner implements Returner {
   /** `42["m","~0.3~...","<offset>"]` */
   #heard(chunk: Buffer, start: number, end: number): void {
     this.offset = chunk.toString("latin1", chunk.lastIndexOf(',"', end) + 2, end - 2);
-    readMarker(chunk, start, end, (_side, k) => {
-      if (this.#seen.has(k)) this.#duplicated++;
-      this.#seen.add(k);
-      if (this.#seen.size >= this.#expected) this.#done();
-    });
+    this.#missed.heard(chunk, start, end);
   }
 }

@@ -16,6 +16,7 @@ import {
   type Target,
 } from "./dialect.ts";
 import { fillingOf, markedText, readMarker } from "./marker.ts";
+import { Missed } from "./missed.ts";
 import { XmppClient } from "./xmpp-client.ts";
 
 const room = `${xmppRoom}@conference.${xmppHost}`;
@@ -105,8 +106,8 @@ export class XmppDialect implements Dialect {
     listener: TalkListener,
     joins?: string,
   ): Promise<Talker> {
-    let acked = 0;
-    let before = 0;
+    // Joining is the first stanza that the server handles.
+    let acked = joins === undefined ? 0 : 1;
     const client = new XmppClient({
       message: (chunk, start, end) => {
         readMarker(chunk, start, end, (from, k) => {
@@ -114,14 +115,11 @@ export class XmppDialect implements Dialect {
         });
       },
       handled: (count) => {
-        for (; acked < count - before; acked++) listener.acked();
+        for (; acked < count; acked++) listener.acked();
       },
     });
     await client.attach(this.#port(home), name);
-    if (joins !== undefined) {
-      await join(client, joins, name);
-      before = 1;
-    }
+    if (joins !== undefined) await join(client, joins, name);
     client.quick();
     const filling = this.#filling;
     return {
@@ -190,11 +188,8 @@ class XmppAttendee implements Attendee {
 class XmppReturner implements Returner {
   readonly #port: number;
   readonly #name: string;
-  readonly #seen = new Set<number>();
+  readonly #missed = new Missed();
   #client = this.#fresh();
-  #expected = Infinity;
-  #duplicated = 0;
-  #done: () => void = () => {};
 
   constructor(port: number, name: string) {
     this.#port = port;
@@ -211,16 +206,12 @@ class XmppReturner implements Returner {
   }
 
   async resume(messages: number): Promise<Resumed> {
-    this.#seen.clear();
-    this.#duplicated = 0;
-    this.#expected = messages;
+    this.#missed.expect(messages);
     const { stream, held } = this.#client;
     this.#client = this.#fresh();
     await this.#client.attach(this.#port, this.#name, { id: stream, held });
     this.#client.quick();
-    const { resumed } = this.#client;
-    if (this.#seen.size < messages && resumed) await within(missedMs, (done) => (this.#done = done));
-    return { missed: this.#seen.size, duplicated: this.#duplicated, recovered: resumed };
+    return this.#missed.arrived(this.#client.resumed);
   }
 
   tick(): void {
@@ -233,16 +224,8 @@ class XmppReturner implements Returner {
 
   #fresh(): XmppClient {
     return new XmppClient({
-      message: (chunk, start, end) => this.#heard(chunk, start, end),
+      message: (chunk, start, end) => this.#missed.heard(chunk, start, end),
       handled: () => {},
-    });
-  }
-
-  #heard(chunk: Buffer, start: number, end: number): void {
-    readMarker(chunk, start, end, (_side, k) => {
-      if (this.#seen.has(k)) this.#duplicated++;
-      this.#seen.add(k);
-      if (this.#seen.size >= this.#expected) this.#done();
     });
   }
 }

@@ -1,5 +1,5 @@
-import { missedMs, within, type Resumed, type Returner } from "./dialect.ts";
-import { readMarker } from "./marker.ts";
+import type { Resumed, Returner } from "./dialect.ts";
+import { Missed } from "./missed.ts";
 import { UsherClient, type HotPath, type UsherAttach } from "./usher-client.ts";
 
 /** Events of a conversation that waits for a person: `opened` and `queued`. */
@@ -11,10 +11,7 @@ export class UsherReturner implements Returner, HotPath {
   #client: UsherClient | undefined;
   #cursor: readonly [number, number] = [0, 0];
   #conv = "";
-  readonly #seen = new Set<number>();
-  #expected = 0;
-  #duplicated = 0;
-  #done: () => void = () => {};
+  readonly #missed = new Missed();
 
   constructor(spec: UsherAttach) {
     this.#spec = spec;
@@ -37,16 +34,12 @@ export class UsherReturner implements Returner, HotPath {
 
   /** @throws Error when the connection is refused for good, or lost on the way */
   async resume(messages: number): Promise<Resumed> {
-    this.#seen.clear();
-    this.#duplicated = 0;
-    this.#expected = messages;
+    this.#missed.expect(messages);
     this.#client = await UsherClient.attach({
       ...this.#spec,
       resume: { conv: this.#conv, cursor: this.#cursor, hot: this },
     });
-    const recovered = this.#client.welcome?.recovered[this.#conv] === true;
-    if (this.#seen.size < messages && recovered) await within(missedMs, (done) => (this.#done = done));
-    return { missed: this.#seen.size, duplicated: this.#duplicated, recovered };
+    return this.#missed.arrived(this.#client.welcome?.recovered[this.#conv] === true);
   }
 
   tick(): void {
@@ -58,11 +51,7 @@ export class UsherReturner implements Returner, HotPath {
   }
 
   delivered(chunk: Buffer, start: number, end: number): void {
-    readMarker(chunk, start, end, (_side, k) => {
-      if (this.#seen.has(k)) this.#duplicated++;
-      this.#seen.add(k);
-      if (this.#seen.size >= this.#expected) this.#done();
-    });
+    this.#missed.heard(chunk, start, end);
   }
 
   acked(): void {

@@ -4,7 +4,8 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findExecutable } from "../../compose/local/executable.ts";
 import { freePort, startProcess } from "../../compose/local/process.ts";
 import { startTogether, type System } from "./system.ts";
 
@@ -25,7 +26,7 @@ const joinRetryMs = 250;
 export const ejabberd: System = {
   name: "ejabberd",
   missing: () =>
-    which("erl") !== undefined && which("epmd") !== undefined && libraries() !== undefined
+    findExecutable("erl") !== undefined && findExecutable("epmd") !== undefined && libraries() !== undefined
       ? undefined
       : "ejabberd is left out: it is not installed (Debian: apt-get install ejabberd)",
   start: ({ nodes }) =>
@@ -167,9 +168,4 @@ function libraries(): string | undefined {
     "/usr/lib/erlang/lib",
     "/usr/lib64/erlang/lib",
   ].find((folder) => existsSync(folder) && readdirSync(folder).some((name) => /^ejabberd-\d/.test(name)));
-}
-
-function which(command: string): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  return folders.map((folder) => join(folder, command)).find((path) => existsSync(path));
 }

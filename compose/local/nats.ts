@@ -1,6 +1,7 @@
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findExecutable, isExecutable } from "./executable.ts";
 import { freePort, startProcess, type LocalProcess } from "./process.ts";
 
 /** A nats-server with JetStream that was started here. */
@@ -53,25 +54,14 @@ export async function startNats(options: LocalNatsOptions = {}): Promise<LocalNa
 export function newerNatsBinary(): string | undefined {
   const named = process.env["USHER_TEST_NATS_SERVER"];
   if (named === undefined || named === "") return undefined;
-  if (!executable(named)) throw new Error(`USHER_TEST_NATS_SERVER names no executable: ${named}`);
+  if (!isExecutable(named)) throw new Error(`USHER_TEST_NATS_SERVER names no executable: ${named}`);
   return named;
 }
 
 function natsBinary(): string {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin"];
-  const found = folders.map((folder) => join(folder, "nats-server")).find((path) => executable(path));
+  const found = findExecutable("nats-server");
   if (found !== undefined) return found;
   throw new Error(
     "nats-server is not installed: put it in PATH (Debian: apt-get install nats-server; others: https://nats.io/download)",
   );
-}
-
-function executable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (error instanceof Error) return false;
-    throw error;
-  }
 }

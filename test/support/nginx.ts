@@ -1,6 +1,7 @@
-import { accessSync, chmodSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findExecutable } from "../../compose/local/executable.ts";
 import { freePort, startProcess } from "../../compose/local/process.ts";
 import { eventually } from "./eventually.ts";
 
@@ -63,18 +64,7 @@ export async function startNginx(nodePorts: readonly number[]): Promise<LocalNgi
 }
 
 function nginxBinary(): string {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  const found = folders.map((folder) => join(folder, "nginx")).find((path) => isExecutable(path));
+  const found = findExecutable("nginx");
   if (found === undefined) throw new Error("nginx is not installed: npm run provision");
   return found;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (error instanceof Error) return false;
-    throw error;
-  }
 }
