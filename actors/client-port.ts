@@ -17,6 +17,8 @@ export interface ConnectionParts {
   readonly hub: Hub;
   readonly verify: VerifyToken;
   ask(envelope: ShardEnvelope, boundMs: number): Promise<AskReply | undefined>;
+  /** The same without a promise; `onReply` is called once, perhaps before this returns. */
+  askThen(envelope: ShardEnvelope, boundMs: number, onReply: (reply: AskReply | undefined) => void): void;
   send(envelope: ShardEnvelope): void;
   /** Milliseconds to wait before attaching; 0 admits. `resume`: the client holds cursors. */
   admit(resume: boolean): number;

@@ -14,16 +14,19 @@ import type { CommandHeader, Parsed } from "./inbound.ts";
 import type { Principal } from "./messages.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { ownConversation } from "./requests.ts";
-import type { ShardEnvelope } from "./runtime/envelope.ts";
+import type { AskReply, ShardEnvelope } from "./runtime/envelope.ts";
 
 /** What commands need of their connection. */
 export interface CommandsPort {
   readonly parts: ConnectionParts;
   readonly rate: RateLimit;
   frame(frame: ServerFrame): void;
-  /** An own `send` was acknowledged: where it follows the device's position, that is its delivery. */
-  own(conv: ConversationId, seq: number, epoch: number, prev: number): void;
+  /** Writes the acknowledgement of an own `send`: where it follows the device's position, that is its delivery. */
+  own(conv: ConversationId, ack: Ack): void;
 }
+
+/** The frame that acknowledges a command. */
+export type Ack = Extract<ServerFrame, { t: "ack" }>;
 
 type ParsedCommand = Extract<Parsed, { kind: "command" | "refused" }>;
 
@@ -60,11 +63,12 @@ export class Commands {
     if (begins && parts.storeFull()) return this.#nack(header, "BUSY", { waitMs: fullWaitMs, why: "store" });
     const target = this.#targetOf(by, header.conv);
     if (target === undefined) return this.#nack(header, "FORBIDDEN", {});
-    void this.#ask(
-      header,
-      envelopeOf(by, target, parsed),
-      parsed.kind === "command" && parsed.frame.t === "send",
-    );
+    const isSend = parsed.kind === "command" && parsed.frame.t === "send";
+    this.#asking++;
+    parts.askThen(envelopeOf(by, target, parsed), limits.commandMs, (reply) => {
+      this.#asking--;
+      this.#answer(header, isSend, reply);
+    });
   }
 
   /** Where a command goes; the last place is remembered, since people mostly speak in one conversation. */
@@ -76,18 +80,16 @@ export class Commands {
     return (this.#last = { conv, shard, to: encodeAddress(address) });
   }
 
-  async #ask(header: CommandHeader, envelope: ShardEnvelope, isSend: boolean): Promise<void> {
-    this.#asking++;
-    const reply = await this.#port.parts.ask(envelope, limits.commandMs);
-    this.#asking--;
+  #answer(header: CommandHeader, isSend: boolean, reply: AskReply | undefined): void {
     if (reply?.kind !== "answer") return this.#busy(header);
     const { answer, last } = reply;
     if (answer.kind === "nack") return this.#nack(header, answer.code, last === undefined ? {} : { last });
     const { seq, epoch, prev, ts } = answer;
     const conv = answer.conv ?? header.conv;
-    if (isSend && header.conv !== undefined) this.#port.own(header.conv, seq, epoch, prev);
     const { p, n } = header;
-    this.#port.frame({ t: "ack", ...(conv === undefined ? {} : { conv }), p, n, seq, epoch, prev, ts });
+    const ack: Ack = { t: "ack", ...(conv === undefined ? {} : { conv }), p, n, seq, epoch, prev, ts };
+    if (isSend && header.conv !== undefined) this.#port.own(header.conv, ack);
+    else this.#port.frame(ack);
   }
 
   #busy(header: CommandHeader): void {

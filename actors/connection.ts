@@ -12,7 +12,7 @@ import type { ConversationId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { encodeAddress, sessionAddress, shardOf, type Address } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
-import { Commands, type CommandsPort } from "./commands.ts";
+import { Commands, type Ack, type CommandsPort } from "./commands.ts";
 import { Deadlines } from "./deadlines.ts";
 import { lostCode, type ConnectionEvent, type DetachCause } from "./connection-log.ts";
 import type { Parsed } from "./inbound.ts";
@@ -238,10 +238,9 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     this.#write(JSON.stringify(frame));
   }
 
-  /** An own `send` was acknowledged: where it follows the device's position, that is its delivery. */
-  own(conv: ConversationId, seq: number, epoch: number, prev: number): void {
+  own(conv: ConversationId, ack: Ack): void {
     this.#stir();
-    this.subscriptions.get(conv)?.own(seq, epoch, prev);
+    this.subscriptions.own(conv, ack);
   }
 
   /** Notes the highest number that was read; written to the conversation by the next sweep. */

@@ -39,7 +39,7 @@ export function join(draft: ConversationDraft, message: CommandMessage): void {
   if (standing !== "member") {
     draft.write("changes", draft.state.changes + 1);
     enter(draft, by.user);
-    markAllRead(draft, sessionId(by.role, by.user));
+    markAllRead(draft, by);
   }
   draft.ack();
 }

@@ -6,7 +6,6 @@
 import { assert } from "../base/assert.ts";
 import { isStaff } from "../protocol/ids.ts";
 import type { LogEvent } from "../protocol/events.ts";
-import { encodeAddress, sessionId, type Address } from "./address.ts";
 import type { ConversationDraft } from "./conversation-draft.ts";
 import { visibleFloor } from "./conversation-state.ts";
 import type { Principal } from "./messages.ts";
@@ -23,11 +22,6 @@ const markTtlMs = 180 * 24 * 3600_000;
 /** A mark grows up to so many characters by own content after it, then the oldest of that goes. */
 const ownMaxChars = 1024;
 const ownMin = 64;
-
-/** The kept record of a person's mark in a conversation; `who` is a session id, `v.<visitor>` or `a.<staff>`. */
-export function readKey(conversation: Address, who: string): string {
-  return `read/${encodeAddress(conversation)}/${who}`;
-}
 
 /** A mark as it was kept: its numbers, short since each send writes one. Without a record nothing is read. */
 function parseMark(record: string | undefined): ReadMark {
@@ -56,10 +50,10 @@ export function readState(record: string | undefined, count: number): { read: nu
  * is no mark; a visitor's on a staff event is taken for the one before it, so that guessing tells nothing.
  */
 export function onRead(draft: ConversationDraft, by: Principal, seq: number, count: number): void {
-  const { log, self } = draft.state;
+  const { log, people } = draft.state;
   const staff = isStaff(by.role);
-  const who = sessionId(by.role, by.user);
-  const mark = parseMark(draft.context.kept(readKey(self, who)));
+  const key = people.get(by.role, by.user).readKey;
+  const mark = parseMark(draft.context.kept(key));
   const end = staff ? log.seq : log.lastAll;
   const total = staff ? log.countStaff : log.countAll;
   const shown = visibleFloor(log, seq);
@@ -71,7 +65,7 @@ export function onRead(draft: ConversationDraft, by: Principal, seq: number, cou
   const lastOwn = own.at(-1);
   // What follows is one's own: with nothing unread before it, the mark moves past that as well.
   const past = lastOwn !== undefined && unreadOf(moved, total) === 0;
-  keepMark(draft, who, past ? { seq: lastOwn, count: total, own: [] } : moved);
+  keepMark(draft, key, past ? { seq: lastOwn, count: total, own: [] } : moved);
   const frame = { t: "read", conv: draft.conv, user: by.user, role: by.role, seq: read } as const;
   if (shown !== read) draft.effects.push({ do: "broadcast", frame, to: "staff" });
   if (shown !== undefined && shown > 0)
@@ -80,9 +74,8 @@ export function onRead(draft: ConversationDraft, by: Principal, seq: number, cou
 
 /** After an own content event: the mark moves to it if nothing unread stood before it, else it is noted as own. */
 export function foldOwn(draft: ConversationDraft, by: Principal, event: LogEvent): void {
-  const who = sessionId(by.role, by.user);
   const count = isStaff(by.role) ? event.countStaff : event.countAll;
-  const key = readKey(draft.state.self, who);
+  const key = draft.state.people.get(by.role, by.user).readKey;
   const record = draft.context.kept(key);
   // Who had something unread when they spoke last has it still: only a read mark takes it away.
   if (record !== undefined && record.length < ownMaxChars && notesOwn(record))
@@ -91,7 +84,7 @@ export function foldOwn(draft: ConversationDraft, by: Principal, event: LogEvent
   const caughtUp = mark.own.length === 0 && unreadOf(mark, count - 1) === 0;
   keepMark(
     draft,
-    who,
+    key,
     caughtUp
       ? { seq: event.seq, count, own: [] }
       : { ...mark, own: [...mark.own.slice(1 - ownMin), event.seq] },
@@ -104,16 +97,11 @@ function notesOwn(record: string): boolean {
 }
 
 /** For somebody who enters a group: what stood there before counts as read. */
-export function markAllRead(draft: ConversationDraft, who: string): void {
-  const { log } = draft.state;
-  keepMark(draft, who, { seq: log.seq, count: log.countStaff, own: [] });
+export function markAllRead(draft: ConversationDraft, by: Principal): void {
+  const { log, people } = draft.state;
+  keepMark(draft, people.get(by.role, by.user).readKey, { seq: log.seq, count: log.countStaff, own: [] });
 }
 
-function keepMark(draft: ConversationDraft, who: string, mark: ReadMark): void {
-  draft.effects.push({
-    do: "keep",
-    key: readKey(draft.state.self, who),
-    value: formatMark(mark),
-    ttlMs: markTtlMs,
-  });
+function keepMark(draft: ConversationDraft, key: string, mark: ReadMark): void {
+  draft.effects.push({ do: "keep", key, value: formatMark(mark), ttlMs: markTtlMs });
 }

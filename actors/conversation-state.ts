@@ -8,6 +8,7 @@ import { assert } from "../base/assert.ts";
 import type { Audience, LogEvent } from "../protocol/events.ts";
 import type { DeskId, UserId } from "../protocol/ids.ts";
 import { sessionId, type Address } from "./address.ts";
+import { People } from "./people.ts";
 
 /** Who a conversation is with now. `group` and `unborn` aside, the life of a support conversation. */
 export type Phase = "unborn" | "robot" | "waiting" | "assigned" | "closed" | "group";
@@ -81,6 +82,8 @@ export interface ConversationState {
   readonly takeovers: TakeoverLedger;
   /** Rising count of a group's joins and leaves. */
   readonly changes: number;
+  /** Names, not knowledge: nothing of it is stored. */
+  readonly people: People;
 }
 
 /** The ledgers' names, which are also their fields in the store. */
@@ -130,6 +133,7 @@ export function restoreConversation(
     idle: parse<IdleLedger>("idle", { mark: 0, quiet: 0 }),
     takeovers: parse<TakeoverLedger>("takeovers", { issued: 0, settled: 0 }),
     changes: parse<number>("changes", 0),
+    people: new People(self),
   };
   assert(Number.isInteger(state.log.seq), "a snapshot has a number");
   return state;
@@ -139,18 +143,19 @@ export function restoreConversation(
 export function applyEvent(log: Chronicle, event: LogEvent): Chronicle {
   assert(event.seq === log.seq + 1, `event ${event.seq} does not follow ${log.seq}`);
   const { seq, aud, body } = event;
-  const next: Chronicle = {
-    ...log,
-    seq,
-    lastAll: aud === "all" ? seq : log.lastAll,
-    countAll: event.countAll,
-    countStaff: event.countStaff,
-    activity: body.kind === "idle" ? log.activity : seq,
-    hidden: aud === "all" ? log.hidden : pushBounded(log.hidden, seq, hiddenMax),
-  };
-  const change = changeOf(next, event);
-  return change === undefined ? next : { ...next, ...change };
+  const next: Draft = { ...log };
+  next.seq = seq;
+  next.countAll = event.countAll;
+  next.countStaff = event.countStaff;
+  if (body.kind !== "idle") next.activity = seq;
+  if (aud === "all") next.lastAll = seq;
+  else next.hidden = pushBounded(log.hidden, seq, hiddenMax);
+  change(next, event);
+  return next;
 }
+
+/** A chronicle while it is written. */
+type Draft = { -readonly [Field in keyof Chronicle]: Chronicle[Field] };
 
 /** The content event of that number that can still be recalled. */
 export function spokenAt({ recent, latest }: Chronicle, seq: number): Spoken | undefined {
@@ -158,46 +163,58 @@ export function spokenAt({ recent, latest }: Chronicle, seq: number): Spoken | u
   return latest.find(at) ?? recent.find(at);
 }
 
-function changeOf(log: Chronicle, event: LogEvent): Partial<Chronicle> | undefined {
+function change(log: Draft, event: LogEvent): void {
   const { body, by } = event;
   switch (body.kind) {
     case "message":
-    case "note": {
-      const { recent, latest } = log;
-      const spoken = spokenOf(event);
-      if (latest.length < latestMax) return { latest: [...latest, spoken] };
-      return { recent: [...recent, ...latest].slice(-recallable), latest: [spoken] };
-    }
+    case "note":
+      return speak(log, { seq: event.seq, who: whoOf(by), aud: event.aud });
     case "idle":
     case "lost":
-      return undefined;
+      return;
     case "opened":
-      return {
-        phase: "robot",
-        channel: body.channel,
-        desk: body.desk as DeskId,
-        robot: body.robot ?? null,
-      };
+      log.phase = "robot";
+      log.channel = body.channel;
+      log.desk = body.desk as DeskId;
+      log.robot = body.robot ?? null;
+      return;
     case "created":
-      return { phase: "group", title: body.title, founder: whoOf(by) };
-    case "recalled":
-      return {
-        recent: log.recent.filter(({ seq }) => seq !== body.seq),
-        latest: log.latest.filter(({ seq }) => seq !== body.seq),
-      };
+      log.phase = "group";
+      log.title = body.title;
+      log.founder = whoOf(by);
+      return;
+    case "recalled": {
+      const others = ({ seq }: Spoken): boolean => seq !== body.seq;
+      log.recent = log.recent.filter(others);
+      log.latest = log.latest.filter(others);
+      return;
+    }
     case "queued":
-      return { phase: "waiting", desk: body.desk as DeskId, ticket: log.ticket + 1 };
+      log.phase = "waiting";
+      log.desk = body.desk as DeskId;
+      log.ticket++;
+      return;
     case "assigned":
-      return {
-        phase: "assigned",
-        assignee: { agent: body.agent as UserId, assignment: body.assignment },
-      };
+      log.phase = "assigned";
+      log.assignee = { agent: body.agent as UserId, assignment: body.assignment };
+      return;
     case "unassigned":
-      return { assignee: null };
+      log.assignee = null;
+      return;
     case "closed":
-      return { phase: "closed", assignee: null };
+      log.phase = "closed";
+      log.assignee = null;
+      return;
     case "rated":
-      return { rated: true };
+      log.rated = true;
+  }
+}
+
+function speak(log: Draft, spoken: Spoken): void {
+  if (log.latest.length < latestMax) log.latest = [...log.latest, spoken];
+  else {
+    log.recent = [...log.recent, ...log.latest].slice(-recallable);
+    log.latest = [spoken];
   }
 }
 
@@ -218,10 +235,6 @@ export function visibleFloor(log: Chronicle, seq: number): number | undefined {
     if (hidden === floor) floor--;
   }
   return log.hidden.length < hiddenMax ? floor : undefined;
-}
-
-function spokenOf(event: LogEvent): Spoken {
-  return { seq: event.seq, who: whoOf(event.by), aud: event.aud };
 }
 
 function pushBounded<T>(list: readonly T[], item: T, max: number): readonly T[] {

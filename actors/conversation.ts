@@ -13,7 +13,7 @@ import { standingOf } from "./conversation-access.ts";
 import { onCommand } from "./conversation-commands.ts";
 import { ConversationDraft } from "./conversation-draft.ts";
 import { onIdleTimer } from "./conversation-idle.ts";
-import { onRead, readKey } from "./conversation-reads.ts";
+import { onRead } from "./conversation-reads.ts";
 import { onAnswered, onStart } from "./conversation-robot.ts";
 import { onAssign, onFull, onRequeueTimer, onReturn } from "./conversation-routing.ts";
 import { applyEvent, restoreConversation, type ConversationState } from "./conversation-state.ts";
@@ -32,19 +32,16 @@ export function conversationBehavior(): Behavior<ConversationState> {
 }
 
 function needsOf(state: ConversationState, message: Message): readonly Need[] {
-  if (message.kind === "read") return [mark(state, message.by), ...membership(state, message.by)];
+  if (message.kind === "read") return toSpeak(state, message.by);
   if (message.kind !== "command") return [];
   const { frame, by } = message;
-  if (frame.t === "send" || frame.t === "note") return [mark(state, by), ...membership(state, by)];
-  return membership(state, by);
-}
-
-function mark(state: ConversationState, by: Principal): Need {
-  return { kept: readKey(state.self, sessionId(by.role, by.user)) };
-}
-
-function membership(state: ConversationState, by: Principal): readonly Need[] {
+  if (frame.t === "send" || frame.t === "note") return toSpeak(state, by);
   return state.log.phase === "group" ? [{ member: sessionId(by.role, by.user) }] : [];
+}
+
+function toSpeak({ log, people }: ConversationState, by: Principal): readonly Need[] {
+  const person = people.get(by.role, by.user);
+  return log.phase === "group" ? person.needsInGroup : person.needs;
 }
 
 function receive(state: ConversationState, message: Message, context: Context): Step<ConversationState> {

@@ -115,16 +115,16 @@ export class Hub {
 
   /** Committed events arrived from an owner. */
   onEvents(items: readonly { readonly to: string; readonly event: WireEvent }[]): void {
-    const strays = new Set<string>();
+    let strays: Set<string> | undefined;
     for (const { to, event } of items) {
       const followed = this.#followed.get(to);
-      if (followed === undefined) strays.add(to);
+      if (followed === undefined) (strays ??= new Set()).add(to);
       else {
         const encoded = new EncodedEvent(event);
         forEach(followed.listeners, (listener) => listener.onEvent(encoded));
       }
     }
-    this.#unfollowStrays(strays);
+    if (strays !== undefined) this.#unfollowStrays(strays);
   }
 
   /** Something ephemeral arrived. */

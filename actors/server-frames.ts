@@ -19,7 +19,7 @@ export function errorFrame(code: Code, id?: string | number, msg?: string, waitM
 /** The part of an event that every reader gets. */
 export function viewOf(event: LogEvent): EventView {
   const { ts, by, p, n, body } = event;
-  return { ts, by, ...(p === undefined ? {} : { p }), ...(n === undefined ? {} : { n }), body };
+  return { ts, by, p, n, body };
 }
 
 /** Narrowing for frames whose pattern was checked at the edge. */

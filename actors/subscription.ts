@@ -5,6 +5,7 @@ import { sleep, type Clock } from "../base/clock.ts";
 import { countFor, visibleTo, type Audience, type LogEvent } from "../protocol/events.ts";
 import type { Cursor, Followed, Recovery, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
+import type { Ack } from "./commands.ts";
 import { readState } from "./conversation-reads.ts";
 import type { EncodedEvent } from "./encoded-event.ts";
 import type { Hub, Listener } from "./hub.ts";
@@ -16,6 +17,7 @@ import { cursorAt, summaryOf } from "./summary.ts";
 /** What a subscription does through its connection. */
 export interface SubscriptionPort {
   readonly hub: Hub;
+  readonly clock: Clock;
   /** Whether deliveries are taken now; if not, `resume` is called when they are again. */
   ready(): boolean;
   /** Writes a delivery, encoded already; false when the connection takes no more now. */
@@ -54,6 +56,9 @@ export class Subscription implements Listener {
   #pump: Pump<EncodedEvent> | undefined;
   #answered = false;
   #closed = false;
+  /** Acknowledgements of own messages that wait for what stands before them. */
+  #owed: Ack[] | undefined;
+  #settling = false;
   #tail: LogEvent | undefined;
   #readRecord: string | undefined;
   #described: Described | undefined;
@@ -92,6 +97,7 @@ export class Subscription implements Listener {
   onEvent(event: EncodedEvent): void {
     if (event.seq > (this.#tail?.seq ?? 0)) this.#tail = event;
     this.#pump?.offer(event);
+    if (this.#owed !== undefined) this.#acknowledge(this.#pump?.sent ?? Infinity);
   }
 
   /** Resolves when everything was pushed that the log holds now, or after a bound. */
@@ -147,9 +153,34 @@ export class Subscription implements Listener {
     };
   }
 
-  /** The device's own command was acknowledged at this number. */
-  own(seq: number, epoch: number, prev: number): void {
-    this.#pump?.own(seq, epoch, prev);
+  /**
+   * Writes the acknowledgement of the device's own message: its delivery, if the device holds what stands before it. What
+   * others said just before comes in the same turn, behind the answer: the acknowledgement waits for it, or for the end
+   * of the turn.
+   */
+  own(ack: Ack): void {
+    this.#owed ??= [];
+    this.#owed.push(ack);
+    this.#acknowledge(this.#pump?.sent ?? Infinity);
+    if (this.#owed === undefined || this.#settling) return;
+    this.#settling = true;
+    this.#port.clock.soon(() => {
+      this.#settling = false;
+      this.#acknowledge(Infinity);
+    });
+  }
+
+  /** Writes the acknowledgements of what stands right behind what was pushed up to here, in their order. */
+  #acknowledge(sent: number): void {
+    let reached = sent;
+    let ack;
+    while ((ack = this.#owed?.[0]) !== undefined && ack.prev <= reached) {
+      this.#owed?.shift();
+      this.#pump?.own(ack.seq, ack.epoch, ack.prev);
+      this.#port.frame(ack);
+      reached = Math.max(reached, this.#pump?.sent ?? 0);
+    }
+    if (ack === undefined) this.#owed = undefined;
   }
 
   /** The device holds everything up to here. */
@@ -175,6 +206,7 @@ export class Subscription implements Listener {
   /** Stops everything. */
   close(): void {
     this.#closed = true;
+    this.#acknowledge(Infinity);
     this.#pump?.close();
     this.#resolve(false);
     this.#port.hub.unfollow(this.log, this);

@@ -4,14 +4,15 @@
  * to the client (MonotonicDelivery); one that was replaced or ended says nothing more, whatever it still waits for; a
  * connection that is gone follows nothing.
  */
+import { sleep, type Clock } from "../base/clock.ts";
 import { SparseMap } from "../base/sparse-map.ts";
 import { closeCodes } from "../protocol/codes.ts";
 import type { Audience } from "../protocol/events.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import { isStaff, visitorOf, type ConversationId } from "../protocol/ids.ts";
-import { sleep } from "../base/clock.ts";
 import { conversationAddress, encodeAddress, sessionId } from "./address.ts";
 import type { ConnectionParts } from "./client-port.ts";
+import type { Ack } from "./commands.ts";
 import type { Hub } from "./hub.ts";
 import type { Described, Principal, SessionDescription } from "./messages.ts";
 import { Subscription, type SubscriptionPort } from "./subscription.ts";
@@ -49,6 +50,10 @@ export class Subscriptions implements SubscriptionPort {
 
   get hub(): Hub {
     return this.#port.parts.hub;
+  }
+
+  get clock(): Clock {
+    return this.#port.parts.clock;
   }
 
   ready(): boolean {
@@ -154,6 +159,13 @@ export class Subscriptions implements SubscriptionPort {
       const member = await this.#port.parts.isMember(tenant, conv, sessionId(role, user));
       if (member === false) await this.exit(conv);
     }
+  }
+
+  /** Writes the acknowledgement of an own message in its place among what is delivered of that conversation. */
+  own(conv: string, ack: Ack): void {
+    const subscription = this.#byConv.get(conv);
+    if (subscription === undefined) this.#port.frame(ack);
+    else subscription.own(ack);
   }
 
   /** The device holds these conversations up to these numbers. */

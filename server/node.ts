@@ -10,7 +10,7 @@ import {
   sessionAddress,
   shardOf,
 } from "../actors/address.ts";
-import { readKey } from "../actors/conversation-reads.ts";
+import { readKey } from "../actors/read-key.ts";
 import type { ConnectionLog } from "../actors/connection-log.ts";
 import type { Directory } from "../actors/directory.ts";
 import { Gateway, type ConnectionInput } from "../actors/gateway.ts";
@@ -163,6 +163,7 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
       hub,
       verify: ports.verify,
       ask: (envelope, boundMs) => router.ask(envelope, boundMs),
+      askThen: (envelope, boundMs, onReply) => router.askThen(envelope, boundMs, onReply),
       send: (envelope) => router.send(envelope),
       admit: (resume) => ports.admission.admit(resume),
       storeFull: () => fullness() > fullAt,

@@ -16,10 +16,13 @@ import { EntityContext } from "./entity-context.ts";
 import type { Mailbox } from "./nact.ts";
 import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
 
+/** What came of one message and waits for a commit. */
 interface Held {
   readonly number: number;
-  readonly run: () => void;
+  readonly outputs: readonly Output[];
 }
+
+type Output = () => void;
 
 const inboxMax = 1024;
 const messagesPerWake = 64;
@@ -77,7 +80,7 @@ export class Entity<State> implements HostedEntity {
       let done = 0;
       while (done < this.#held.length && (this.#held[done]?.number ?? 0) <= committed) done++;
       if (done === 0) return false;
-      for (const { run } of this.#held.splice(0, done)) this.#emit(run);
+      for (const { outputs } of this.#held.splice(0, done)) this.#emit(outputs);
     }
     return this.#held.length === 0;
   }
@@ -221,9 +224,9 @@ export class Entity<State> implements HostedEntity {
         const answer: CommandAnswer =
           verdict.kind === "repeat" ? verdict.answer : { kind: "nack", code: verdict.code };
         const last = verdict.kind === "refused" ? verdict.last : undefined;
-        this.#output(() =>
-          item.respond?.({ kind: "answer", answer, ...(last === undefined ? {} : { last }) }),
-        );
+        this.#output([
+          () => item.respond?.({ kind: "answer", answer, ...(last === undefined ? {} : { last }) }),
+        ]);
         return state;
       }
     }
@@ -245,7 +248,7 @@ export class Entity<State> implements HostedEntity {
 
   #perform(item: Item, effects: readonly Effect[]): void {
     const writes: Write[] = [];
-    const outputs: (() => void)[] = [];
+    const outputs: Output[] = [];
     let row: ProducerRow | undefined;
     let answered = item.command === undefined;
     if (item.timer !== undefined) writes.push({ op: "disarm", id: item.timer });
@@ -269,28 +272,28 @@ export class Entity<State> implements HostedEntity {
   }
 
   /** Nothing can fail from here on: the writes are in the next commit, the outputs follow it. */
-  #finish(item: Item, writes: readonly Write[], outputs: readonly (() => void)[]): number {
-    const timers = writes.filter((write) => write.op === "arm" || write.op === "disarm");
-    for (const { id } of timers) {
-      this.#host.timerHeld(id);
-      for (const waiting of this.#inbox)
-        if (waiting.timer === id && waiting !== item) waiting.overtaken = true;
-    }
+  #finish(item: Item, writes: readonly Write[], outputs: Output[]): number {
+    for (const write of writes)
+      if (write.op === "arm" || write.op === "disarm") this.#holdTimer(item, write.id);
     if (writes.length > 0) this.#lastWrite = this.#host.write(this, writes);
-    for (const output of outputs) this.#output(output);
-    for (const { id } of timers) this.#output(() => this.#host.timerDone(id));
+    for (const write of writes) {
+      if (write.op !== "arm" && write.op !== "disarm") continue;
+      outputs.push(() => this.#host.timerDone(write.id));
+    }
     const { timer, confirm } = item;
-    if (timer !== undefined) this.#output(() => this.#host.timerDone(timer));
-    if (confirm !== undefined) this.#output(confirm);
+    if (timer !== undefined) outputs.push(() => this.#host.timerDone(timer));
+    if (confirm !== undefined) outputs.push(confirm);
+    if (outputs.length > 0) this.#output(outputs);
     return this.#lastWrite;
   }
 
-  #answer(
-    item: Item,
-    answer: CommandAnswer,
-    writes: Write[],
-    outputs: (() => void)[],
-  ): ProducerRow | undefined {
+  /** A poll may bring a word of this timer that the commit overtakes. */
+  #holdTimer(item: Item, id: string): void {
+    this.#host.timerHeld(id);
+    for (const waiting of this.#inbox) if (waiting.timer === id && waiting !== item) waiting.overtaken = true;
+  }
+
+  #answer(item: Item, answer: CommandAnswer, writes: Write[], outputs: Output[]): ProducerRow | undefined {
     const { command } = item;
     if (command === undefined) return undefined;
     outputs.push(() => item.respond?.({ kind: "answer", answer }));
@@ -301,22 +304,24 @@ export class Entity<State> implements HostedEntity {
     return row;
   }
 
-  /** Lets an output out now, or holds it behind the commits before it, and while the node is frozen. */
-  #output(run: () => void): void {
+  /** Lets outputs out now, or holds them behind the commits before them, and while the node is frozen. */
+  #output(outputs: readonly Output[]): void {
     if (this.#held.length === 0 && this.#lastWrite <= this.#host.committed() && !this.#host.frozen())
-      this.#emit(run);
+      this.#emit(outputs);
     else {
-      this.#held.push({ number: this.#lastWrite, run });
+      this.#held.push({ number: this.#lastWrite, outputs });
       this.#host.holding(this);
     }
   }
 
   /** Whatever an output breaks must not keep back the others. */
-  #emit(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.#host.log.error("an output failed", { actor: this.key, error: messageOf(error) });
+  #emit(outputs: readonly Output[]): void {
+    for (const run of outputs) {
+      try {
+        run();
+      } catch (error) {
+        this.#host.log.error("an output failed", { actor: this.key, error: messageOf(error) });
+      }
     }
   }
 

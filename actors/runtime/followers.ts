@@ -40,9 +40,9 @@ export class Followers {
       for (const run of runs.values()) if (!alive(run)) this.remove(log, run);
   }
 
-  /** The nodes that follow a log. */
-  of(log: string): Iterable<NodeRun> {
-    return this.#byLog.get(log)?.values() ?? [];
+  /** The nodes that follow a log, by name. */
+  of(log: string): Iterable<readonly [name: string, run: NodeRun]> {
+    return this.#byLog.get(log) ?? [];
   }
 
   /** Remembers a followed log's end. */

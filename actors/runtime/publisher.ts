@@ -9,7 +9,6 @@ import type { ServerFrame } from "../../protocol/frames.ts";
 import type { WireEvent } from "../encoded-event.ts";
 import type { AskReply, FollowedTail, FollowItem } from "./envelope.ts";
 import { Followers } from "./followers.ts";
-import { nameOf } from "./run-counts.ts";
 import type { HostParts } from "./host-parts.ts";
 
 /** What a publisher needs of its shard's host. */
@@ -21,11 +20,17 @@ export interface PublisherParts {
   persist<T>(work: () => Promise<T>): Promise<T | undefined>;
 }
 
+interface Published {
+  readonly to: string;
+  readonly event: WireEvent;
+}
+
 /** The publisher of one shard under one epoch. */
 export class Publisher {
   readonly #host: PublisherParts;
   readonly #followers = new Followers();
-  #waiting: { readonly to: string; readonly event: WireEvent }[] = [];
+  #waiting: Published[] = [];
+  #scheduled = false;
 
   constructor(host: PublisherParts) {
     this.#host = host;
@@ -58,11 +63,16 @@ export class Publisher {
     this.#followers.retain(alive);
   }
 
-  /** An event is durable: everybody gets it with the others of this turn. */
+  /** An event is durable: everybody gets it with the others of this turn, or with the next `flush`. */
   publish(log: string, event: LogEvent, encoded: WireEvent): void {
     this.#followers.noteTail(log, event);
-    if (this.#waiting.length === 0) this.#host.parts.clock.soon(() => this.flush());
     this.#waiting.push({ to: log, event: encoded });
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#host.parts.clock.soon(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
   }
 
   /** One envelope per following node, however many logs and events. */
@@ -70,22 +80,21 @@ export class Publisher {
     if (this.#waiting.length === 0) return;
     const published = this.#waiting;
     this.#waiting = [];
-    const byRun = new Map<string, { run: NodeRun; items: { to: string; event: WireEvent }[] }>();
+    const batches = new Map<string, { readonly run: NodeRun; readonly items: Published[] }>();
     for (const item of published) {
-      for (const run of this.#followers.of(item.to)) {
-        const key = nameOf(run);
-        const batch = byRun.get(key) ?? { run, items: [] };
-        batch.items.push(item);
-        byRun.set(key, batch);
+      for (const [name, run] of this.#followers.of(item.to)) {
+        const batch = batches.get(name);
+        if (batch === undefined) batches.set(name, { run, items: [item] });
+        else batch.items.push(item);
       }
     }
     const { shard, epoch, parts } = this.#host;
-    for (const { run, items } of byRun.values()) parts.sendTo(run, { k: "events", shard, epoch, items });
+    for (const { run, items } of batches.values()) parts.sendTo(run, { k: "events", shard, epoch, items });
   }
 
   /** Something ephemeral for all who follow the log. */
   cast(log: string, frame: ServerFrame, audience: "all" | "staff"): void {
-    for (const run of this.#followers.of(log)) {
+    for (const [, run] of this.#followers.of(log)) {
       this.#host.parts.sendTo(run, { k: "casted", to: log, frame, audience });
     }
   }

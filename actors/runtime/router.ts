@@ -10,15 +10,30 @@ import type { Metrics } from "../../base/metrics.ts";
 import type { Random } from "../../base/random.ts";
 import type { NodeRun, Routing } from "../../placement/hosting.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
-import { nameOf } from "./run-counts.ts";
 
-interface Pending {
+/** Hears the answer; undefined when the bound has passed. */
+export type OnReply = (reply: AskReply | undefined) => void;
+
+/** A class, since there is one for each command on its way: the fewer objects it needs, the better. */
+class Pending {
   readonly ask: number;
   readonly envelope: ShardEnvelope;
-  readonly resolve: (reply: AskReply | undefined) => void;
+  readonly onReply: OnReply;
   readonly deadline: number;
-  /** Where it was sent last: `node/incarnation@epoch`; empty while it is parked. */
-  sentTo: string;
+  /** Where it was sent last, and as the owner of which epoch; undefined while it is parked. */
+  owner: NodeRun | undefined;
+  epoch = 0;
+
+  constructor(ask: number, envelope: ShardEnvelope, onReply: OnReply, deadline: number) {
+    this.ask = ask;
+    this.envelope = envelope;
+    this.onReply = onReply;
+    this.deadline = deadline;
+  }
+
+  wasSentTo(run: NodeRun): boolean {
+    return this.owner !== undefined && isSame(this.owner, run);
+  }
 }
 
 /** What a router is made of. */
@@ -42,6 +57,7 @@ const againSpreadMs = 200;
 export class Router {
   readonly #parts: RouterParts;
   readonly #pending = new Map<number, Pending>();
+  /** A set that was needed once stays: there are no more than shards. */
   readonly #byShard = new Map<number, Set<Pending>>();
   readonly #retrying = new Set<number>();
   readonly #bounces;
@@ -66,9 +82,10 @@ export class Router {
   stop(): void {
     this.#stopped = true;
     this.#stopSweep();
-    for (const pending of this.#pending.values()) pending.resolve(undefined);
+    const given = [...this.#pending.values()];
     this.#pending.clear();
     this.#byShard.clear();
+    for (const { onReply } of given) onReply(undefined);
   }
 
   /** How many envelopes reached a node that was not the owner. */
@@ -91,22 +108,19 @@ export class Router {
 
   /** Asks the owner, whoever it will be, and resolves with the answer; undefined when the bound has passed. */
   ask(envelope: ShardEnvelope, boundMs: number): Promise<AskReply | undefined> {
-    if (this.#stopped) return Promise.resolve(undefined);
-    if (this.#pending.size >= pendingMax) return Promise.resolve({ kind: "busy" });
-    return new Promise((resolve) => {
-      const pending: Pending = {
-        ask: ++this.#asks,
-        envelope,
-        resolve,
-        deadline: this.#parts.clock.now() + boundMs,
-        sentTo: "",
-      };
-      this.#pending.set(pending.ask, pending);
-      const ofShard = this.#byShard.get(envelope.shard) ?? new Set<Pending>();
-      ofShard.add(pending);
-      this.#byShard.set(envelope.shard, ofShard);
-      this.#dispatch(pending);
-    });
+    return new Promise((resolve) => this.askThen(envelope, boundMs, resolve));
+  }
+
+  /** The same for those who ask very often: without a promise. `onReply` is called once, perhaps before this returns. */
+  askThen(envelope: ShardEnvelope, boundMs: number, onReply: OnReply): void {
+    if (this.#stopped) return onReply(undefined);
+    if (this.#pending.size >= pendingMax) return onReply({ kind: "busy" });
+    const pending = new Pending(++this.#asks, envelope, onReply, this.#parts.clock.now() + boundMs);
+    this.#pending.set(pending.ask, pending);
+    let ofShard = this.#byShard.get(envelope.shard);
+    if (ofShard === undefined) this.#byShard.set(envelope.shard, (ofShard = new Set()));
+    ofShard.add(pending);
+    this.#dispatch(pending);
   }
 
   /** An answer came. */
@@ -114,7 +128,7 @@ export class Router {
     const pending = this.#pending.get(ask);
     if (pending === undefined) return;
     this.#remove(pending);
-    pending.resolve(reply);
+    pending.onReply(reply);
   }
 
   /** The asked node is not the owner; it may know who is. */
@@ -130,17 +144,16 @@ export class Router {
     if (owner !== undefined && epoch !== undefined) this.#parts.routing.correct(shard, owner, epoch);
     const pending = this.#pending.get(ask);
     // It may have been sent to another node since, by the correction even.
-    if (pending === undefined || !pending.sentTo.startsWith(`${nameOf(from)}@`)) return;
-    pending.sentTo = "";
+    if (pending?.wasSentTo(from) !== true) return;
+    pending.owner = undefined;
     this.#retryLater(shard);
   }
 
   /** What was sent to that run may be lost: asks it again. */
   renew(run: NodeRun): void {
-    const prefix = `${nameOf(run)}@`;
     for (const pending of this.#pending.values()) {
-      if (!pending.sentTo.startsWith(prefix)) continue;
-      pending.sentTo = "";
+      if (!pending.wasSentTo(run)) continue;
+      pending.owner = undefined;
       this.#dispatch(pending);
     }
   }
@@ -148,37 +161,33 @@ export class Router {
   /** This node is another run now: answers to the old one are lost, everything is asked again. */
   reborn(): void {
     for (const pending of this.#pending.values()) {
-      pending.sentTo = "";
+      pending.owner = undefined;
       this.#dispatch(pending);
     }
   }
 
   #isSelf(run: NodeRun): boolean {
-    const { self } = this.#parts.routing;
-    return run.node === self.node && run.incarnation === self.incarnation;
-  }
-
-  #target(shard: number): string {
-    const route = this.#parts.routing.route(shard);
-    if (route === undefined || route.state === "moving") return "";
-    return `${nameOf(route.owner)}@${route.epoch}`;
+    return isSame(run, this.#parts.routing.self);
   }
 
   #dispatch(pending: Pending): void {
     const { envelope, ask } = pending;
     const route = this.#parts.routing.route(envelope.shard);
     if (route === undefined || route.state === "moving") return;
-    pending.sentTo = `${nameOf(route.owner)}@${route.epoch}`;
+    pending.owner = route.owner;
+    pending.epoch = route.epoch;
     if (this.#isSelf(route.owner)) this.#parts.acceptHere(envelope, ask);
     else if (!this.#parts.sendTo(route.owner, { k: "ask", ask, envelope }))
       this.onReply(ask, { kind: "busy" });
   }
 
   #redispatch(shard: number): void {
-    const target = this.#target(shard);
-    if (target === "") return;
-    for (const pending of this.#byShard.get(shard) ?? [])
-      if (pending.sentTo !== target) this.#dispatch(pending);
+    const route = this.#parts.routing.route(shard);
+    if (route === undefined || route.state === "moving") return;
+    for (const pending of this.#byShard.get(shard) ?? []) {
+      const there = pending.epoch === route.epoch && pending.wasSentTo(route.owner);
+      if (!there) this.#dispatch(pending);
+    }
   }
 
   /** A bounce with no newer route: the table is on its way, or the owner is still loading. */
@@ -194,10 +203,7 @@ export class Router {
 
   #remove(pending: Pending): void {
     this.#pending.delete(pending.ask);
-    const { shard } = pending.envelope;
-    const ofShard = this.#byShard.get(shard);
-    ofShard?.delete(pending);
-    if (ofShard?.size === 0) this.#byShard.delete(shard);
+    this.#byShard.get(pending.envelope.shard)?.delete(pending);
   }
 
   #sweep(): void {
@@ -205,7 +211,11 @@ export class Router {
     for (const pending of this.#pending.values()) {
       if (pending.deadline > now) continue;
       this.#remove(pending);
-      pending.resolve(undefined);
+      pending.onReply(undefined);
     }
   }
+}
+
+function isSame(one: NodeRun, other: NodeRun): boolean {
+  return one.node === other.node && one.incarnation === other.incarnation;
 }

@@ -250,7 +250,9 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   }
 
   write(_entity: HostedEntity, writes: readonly Write[]): number {
-    return this.lane.add([...this.debts.takeSettled(), ...writes]);
+    const settled = this.debts.takeSettled();
+    if (settled.length > 0) this.lane.add(settled);
+    return this.lane.add(writes);
   }
 
   perform(entity: HostedEntity, item: Item, effect: Effect, writes: Write[], outputs: (() => void)[]): void {

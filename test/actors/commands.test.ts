@@ -29,6 +29,11 @@ function answering(world: EdgeWorld, reply: () => AskReply | undefined): void {
   world.answer = ({ k }) => (k === "actor" || k === "refusal" ? Promise.resolve(reply()) : undefined);
 }
 
+/** Lets promises go on, in the same turn of the event loop. */
+async function microtasks(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
 describe("commands", () => {
   it("answers with ack, and counts an own send as delivered", async () => {
     const { world, client } = await talking();
@@ -56,6 +61,52 @@ describe("commands", () => {
     if (own !== undefined) world.hub.onEvents([{ to: logOf(conv), event: wireOf(own) }]);
     await world.settle();
     expect(client.seqs(conv)).toEqual([1, 2, 3]);
+  });
+
+  it("answers behind what others said before, when that comes in the same turn", async () => {
+    const { world, client } = await talking();
+    const answers: ((reply: AskReply) => void)[] = [];
+    world.answer = ({ k }) => (k === "actor" ? new Promise((resolve) => answers.push(resolve)) : undefined);
+    await client.say(send(1));
+    await client.say(send(2));
+    const events = [2, 3, 4].map(() => ({ to: logOf(conv), event: wireOf(world.log(conv).append()) }));
+    answers[0]?.(ack(3, 2));
+    answers[1]?.(ack(4, 3));
+    await microtasks();
+    expect(client.of("ack")).toEqual([]);
+    world.hub.onEvents(events);
+    expect(client.of("ack").map(({ seq }) => seq)).toEqual([3, 4]);
+    await world.settle();
+    expect(client.seqs(conv)).toEqual([1, 2]);
+    await world.say(conv);
+    expect(client.seqs(conv)).toEqual([1, 2, 5]);
+  });
+
+  it("lets no answer wait for longer than the turn", async () => {
+    const { world, client } = await talking();
+    const events = [2, 3].map(() => ({ to: logOf(conv), event: wireOf(world.log(conv).append()) }));
+    answering(world, () => ack(3, 2));
+    await client.say(send(1));
+    expect(client.of("ack").map(({ seq }) => seq)).toEqual([3]);
+    world.hub.onEvents(events);
+    await world.settle();
+    expect(client.seqs(conv)).toEqual([1, 2, 3]);
+  });
+
+  it("takes no answer along when the conversation is left", async () => {
+    const world = edgeWorld();
+    const group = "g.team" as ConversationId;
+    world.description = { follows: [{ conv: group, kind: "group", open: true, openedAt: 1 }] };
+    world.log(group).append();
+    const client = await world.attached("agent.bob");
+    let answer: (reply: AskReply) => void = () => {};
+    world.answer = ({ k }) => (k === "actor" ? new Promise((resolve) => (answer = resolve)) : undefined);
+    await client.say({ ...send(1), conv: group });
+    answer(ack(3, 2));
+    await microtasks();
+    expect(client.of("ack")).toEqual([]);
+    world.gateway.take({ k: "exit", conn: 1, conv: group });
+    expect(client.of("ack").map(({ seq }) => seq)).toEqual([3]);
   });
 
   it("takes the answer to another command for no delivery", async () => {

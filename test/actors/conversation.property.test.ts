@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Address } from "../../actors/address.ts";
-import { readKey, readState } from "../../actors/conversation-reads.ts";
+import { readState } from "../../actors/conversation-reads.ts";
+import { readKey } from "../../actors/read-key.ts";
 import type { ConversationState } from "../../actors/conversation-state.ts";
 import { isContent, prevFor, visibleTo, type Audience, type LogEvent } from "../../protocol/events.ts";
 import { amy, available, bo, chronicle, opened, say, sue, vic, whoIs, type Person } from "./cast.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readKey, readState } from "../../actors/conversation-reads.ts";
+import { readState } from "../../actors/conversation-reads.ts";
+import { readKey } from "../../actors/read-key.ts";
 import { applyEvent, restoreConversation } from "../../actors/conversation-state.ts";
 import {
   amy,

@@ -203,6 +203,7 @@ export function edgeWorld(): EdgeWorld {
     rate: { perSecond: limits.commandsPerSecond, burst: limits.commandBurst },
     verify: (token) => world.verify(token),
     ask,
+    askThen: (envelope, _boundMs, onReply) => void ask(envelope).then(onReply),
     send,
     admit: () => world.waitMs,
     async isMember(_tenant, conv, who) {

@@ -115,7 +115,7 @@ describe("when runs go", () => {
           if (kind === "come") all.add(`log${who}`, runs[run] ?? a);
           else all.remove(`log${who}`, runs[run] ?? a);
         }
-        const of = (who: number) => [...all.of(`log${who}`)];
+        const of = (who: number) => [...all.of(`log${who}`)].map(([, run]) => run);
         const stay = [0, 1, 2, 3].map((who) => of(who).filter((run) => living.includes(run)));
         all.retain((run) => living.includes(run));
         expect([0, 1, 2, 3].map(of)).toEqual(stay);
