@@ -42,7 +42,7 @@ export async function startLocalNode(spec: NodeSpec): Promise<LocalNode> {
     name: spec.name,
     command: globalThis.process.execPath,
     args: [
-      "--max-semi-space-size=8",
+      "--max-semi-space-size=16",
       "--no-parallel-scavenge",
       "--disable-warning=ExperimentalWarning",
       "server/main.ts",
