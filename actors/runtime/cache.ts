@@ -1,8 +1,8 @@
 import { SparseMap } from "../../base/sparse-map.ts";
 
 interface Entry<Value> {
-  readonly value: Value;
-  readonly number: number;
+  value: Value;
+  number: number;
 }
 
 /**
@@ -27,6 +27,14 @@ export class Cache<Value> {
 
   /** @param number the commit that makes it durable; 0 for what was loaded */
   set(key: string, value: Value, number: number): void {
+    const entry = this.#entries.get(key);
+    // What may have to go soon goes in the order in which it was used; before that, order is not worth its price.
+    const crowded = this.#entries.size > this.#max / 2;
+    if (entry !== undefined && !crowded) {
+      entry.value = value;
+      entry.number = number;
+      return;
+    }
     this.#entries.delete(key);
     this.#entries.set(key, { value, number });
   }

@@ -10,7 +10,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Write } from "../../store/store.ts";
 import { encodeAddress, type Address } from "../address.ts";
 import type { Behavior, CommandAnswer, Context, Effect, Need } from "../behavior.ts";
-import { changeOf, decodeRow, judge, remember, type ProducerRow } from "../producers.ts";
+import { Producer } from "../producers.ts";
 import { Cache } from "./cache.ts";
 import { EntityContext } from "./entity-context.ts";
 import type { Mailbox } from "./nact.ts";
@@ -23,6 +23,12 @@ interface Held {
 }
 
 type Output = () => void;
+
+/** A producer's row, and the key under which it is kept. */
+interface KnownProducer {
+  readonly key: string;
+  readonly row: Producer;
+}
 
 const inboxMax = 1024;
 const messagesPerWake = 64;
@@ -43,7 +49,7 @@ export class Entity<State> implements HostedEntity {
   #stopped = false;
   #restful = false;
   #touched: number;
-  readonly #producers = new Cache<ProducerRow | undefined>(cachedMax);
+  readonly #producers = new Cache<KnownProducer>(cachedMax);
   readonly #kept = new Cache<string | undefined>(cachedMax);
   readonly #members = new Cache<boolean>(cachedMax);
   readonly #context: Context;
@@ -174,7 +180,8 @@ export class Entity<State> implements HostedEntity {
     if (item.dead === true) return true;
     const missing: Need[] = [];
     const p = item.command?.p;
-    if (p !== undefined && !this.#producers.has(p)) missing.push({ kept: this.#producerKey(p) });
+    if (p !== undefined && !this.#producers.has(p))
+      missing.push({ kept: `${producerPrefix}${this.key}/${p}` });
     const needs = item.message === undefined ? [] : this.#behavior.needs(state, item.message);
     for (const need of needs) {
       if ("kept" in need ? !this.#kept.has(need.kept) : !this.#members.has(need.member)) missing.push(need);
@@ -204,12 +211,14 @@ export class Entity<State> implements HostedEntity {
     if ("member" in need) this.#members.set(need.member, value === true, 0);
     else if (need.kept.startsWith(producerPrefix)) {
       const p = need.kept.slice(need.kept.lastIndexOf("/") + 1);
-      this.#producers.set(p, text === undefined ? undefined : decodeRow(text), 0);
+      this.#producers.set(p, { key: need.kept, row: new Producer(text) }, 0);
     } else this.#kept.set(need.kept, text, 0);
   }
 
-  #producerKey(p: string): string {
-    return `${producerPrefix}${this.key}/${p}`;
+  #producer(p: string): KnownProducer {
+    const producer = this.#producers.get(p);
+    assert(producer !== undefined, "a producer's row is loaded before its command is handled");
+    return producer;
   }
 
   #step(state: State, item: Item): State {
@@ -219,7 +228,7 @@ export class Entity<State> implements HostedEntity {
       return state;
     }
     if (command !== undefined) {
-      const verdict = judge(this.#producers.get(command.p), command);
+      const verdict = this.#producer(command.p).row.judge(command);
       if (verdict.kind !== "fresh") {
         const answer: CommandAnswer =
           verdict.kind === "repeat" ? verdict.answer : { kind: "nack", code: verdict.code };
@@ -249,19 +258,20 @@ export class Entity<State> implements HostedEntity {
   #perform(item: Item, effects: readonly Effect[]): void {
     const writes: Write[] = [];
     const outputs: Output[] = [];
-    let row: ProducerRow | undefined;
+    let producer: KnownProducer | undefined;
     let answered = item.command === undefined;
     if (item.timer !== undefined) writes.push({ op: "disarm", id: item.timer });
     for (const effect of effects) {
       if (effect.do === "answer") {
         assert(!answered, "a command is answered once");
         answered = true;
-        row = this.#answer(item, effect.answer, writes, outputs);
+        producer = this.#answer(item, effect.answer, writes, outputs);
       } else this.#host.perform(this, item, effect, writes, outputs);
     }
     assert(answered, "a command is answered");
     const number = this.#finish(item, writes, outputs);
-    if (row !== undefined && item.command !== undefined) this.#producers.set(item.command.p, row, number);
+    if (producer !== undefined && item.command !== undefined)
+      this.#producers.set(item.command.p, producer, number);
     for (const effect of effects) {
       if (effect.do === "keep") this.#kept.set(effect.key, effect.value, number);
       else if (effect.do === "extend")
@@ -293,15 +303,17 @@ export class Entity<State> implements HostedEntity {
     for (const waiting of this.#inbox) if (waiting.timer === id && waiting !== item) waiting.overtaken = true;
   }
 
-  #answer(item: Item, answer: CommandAnswer, writes: Write[], outputs: Output[]): ProducerRow | undefined {
+  #answer(item: Item, answer: CommandAnswer, writes: Write[], outputs: Output[]): KnownProducer | undefined {
     const { command } = item;
     if (command === undefined) return undefined;
     outputs.push(() => item.respond?.({ kind: "answer", answer }));
     if (answer.kind === "nack" && answer.code === "BUSY") return undefined;
-    const before = this.#producers.get(command.p);
-    const row = remember(before, command, answer, this.#host.now());
-    writes.push({ ...changeOf(row, before), key: this.#producerKey(command.p) });
-    return row;
+    const producer = this.#producer(command.p);
+    const { key, row } = producer;
+    const change = row.remember(command, answer, this.#host.now());
+    if (change.op === "extend") writes.push({ op: "extend", key, value: change.value });
+    else writes.push({ op: "keep", key, value: change.value, ttlMs: change.ttlMs });
+    return producer;
   }
 
   /** Lets outputs out now, or holds them behind the commits before them, and while the node is frozen. */
