@@ -87,7 +87,8 @@ export class Commands {
     const { seq, epoch, prev, ts } = answer;
     const conv = answer.conv ?? header.conv;
     const { p, n } = header;
-    const ack: Ack = { t: "ack", ...(conv === undefined ? {} : { conv }), p, n, seq, epoch, prev, ts };
+    if (conv === undefined) return this.#port.frame({ t: "ack", p, n, seq, epoch, prev, ts });
+    const ack: Ack = { t: "ack", conv, p, n, seq, epoch, prev, ts };
     if (isSend && header.conv !== undefined) this.#port.own(header.conv, ack);
     else this.#port.frame(ack);
   }

@@ -36,20 +36,17 @@ const storedHead =
 
 /** The event of which this is the stored form. @throws SyntaxError when it is none */
 export function fromStored(text: string): EncodedEvent {
+  return new EncodedEvent(wireFromStored(text));
+}
+
+/** The same as it travels. @throws SyntaxError when it is none */
+export function wireFromStored(text: string): WireEvent {
   const head = storedHead.exec(text);
-  if (head === null) return new EncodedEvent(wireOf(JSON.parse(text) as LogEvent));
+  if (head === null) return wireOf(JSON.parse(text) as LogEvent);
   const [all, seq, epoch, aud, prevAll, countAll, countStaff] = head;
   const view = `{${text.slice(all.length)}`;
   const audience = aud === "staff" ? "staff" : "all";
-  return new EncodedEvent([
-    Number(seq),
-    Number(epoch),
-    audience,
-    Number(prevAll),
-    Number(countAll),
-    Number(countStaff),
-    view,
-  ]);
+  return [Number(seq), Number(epoch), audience, Number(prevAll), Number(countAll), Number(countStaff), view];
 }
 
 /** An event whose inside is parsed when somebody looks at it. */

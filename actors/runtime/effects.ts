@@ -52,8 +52,11 @@ export function performEffect(
       return void writes.push({ op: effect.do, set: key, member: effect.member });
     case "answer":
       return;
-    case "reply":
-      return void outputs.push(() => item.respond?.({ kind: "value", value: effect.value }));
+    case "reply": {
+      const { respond } = item;
+      if (respond !== undefined) outputs.push(() => respond({ kind: "value", value: effect.value }));
+      return;
+    }
     case "tell": {
       const id = host.debts.nextId();
       const to = encodeAddress(effect.to);
@@ -98,7 +101,7 @@ function append(
 ): void {
   const encoded = wireOf(event);
   writes.push({ op: "append", log: key, seq: event.seq, event: storedForm(encoded) });
-  outputs.push(() => host.publisher.publish(key, event, encoded));
+  outputs.push(() => host.publisher.publish(key, encoded));
 }
 
 function timerId(key: string, id: string): string {

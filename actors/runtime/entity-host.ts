@@ -13,20 +13,20 @@ import type { Mailbox } from "./nact.ts";
 /** One message on its way into an actor. */
 export interface Item {
   /** Absent for a command that the edge refused. */
-  readonly message?: Message;
+  readonly message?: Message | undefined;
   /** The code with which the edge refused a command: its number is used up, the behaviour does not see it. */
-  readonly refuse?: Code;
-  readonly command?: CommandNumber;
+  readonly refuse?: Code | undefined;
+  readonly command?: CommandNumber | undefined;
   /** Called after the commit of what came of it, when the message is an obligation. */
-  readonly confirm?: () => void;
+  readonly confirm?: (() => void) | undefined;
   /** Answers a command or an ask. */
-  readonly respond?: (reply: AskReply) => void;
+  readonly respond?: ((reply: AskReply) => void) | undefined;
   /** The stored id of the durable timer that fired. */
-  readonly timer?: string;
+  readonly timer?: string | undefined;
   /** How often it crashed its actor. */
-  readonly crashes?: number;
+  readonly crashes?: number | undefined;
   /** It crashed its actor too often: the behaviour does not see it any more. */
-  readonly dead?: boolean;
+  readonly dead?: boolean | undefined;
   /** The timer was armed anew or disarmed while it waited here: it never fired. */
   overtaken?: boolean;
 }

@@ -16,10 +16,10 @@ import { EntityContext } from "./entity-context.ts";
 import type { Mailbox } from "./nact.ts";
 import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
 
-/** What came of one message and waits for a commit. */
+/** What waits for a commit. */
 interface Held {
   readonly number: number;
-  readonly outputs: readonly Output[];
+  readonly run: Output;
 }
 
 type Output = () => void;
@@ -86,7 +86,7 @@ export class Entity<State> implements HostedEntity {
       let done = 0;
       while (done < this.#held.length && (this.#held[done]?.number ?? 0) <= committed) done++;
       if (done === 0) return false;
-      for (const { outputs } of this.#held.splice(0, done)) this.#emit(outputs);
+      for (const { run } of this.#held.splice(0, done)) this.#emit(run);
     }
     return this.#held.length === 0;
   }
@@ -233,9 +233,9 @@ export class Entity<State> implements HostedEntity {
         const answer: CommandAnswer =
           verdict.kind === "repeat" ? verdict.answer : { kind: "nack", code: verdict.code };
         const last = verdict.kind === "refused" ? verdict.last : undefined;
-        this.#output([
-          () => item.respond?.({ kind: "answer", answer, ...(last === undefined ? {} : { last }) }),
-        ]);
+        this.#output(() =>
+          item.respond?.({ kind: "answer", answer, ...(last === undefined ? {} : { last }) }),
+        );
         return state;
       }
     }
@@ -282,18 +282,16 @@ export class Entity<State> implements HostedEntity {
   }
 
   /** Nothing can fail from here on: the writes are in the next commit, the outputs follow it. */
-  #finish(item: Item, writes: readonly Write[], outputs: Output[]): number {
+  #finish(item: Item, writes: readonly Write[], outputs: readonly Output[]): number {
     for (const write of writes)
       if (write.op === "arm" || write.op === "disarm") this.#holdTimer(item, write.id);
     if (writes.length > 0) this.#lastWrite = this.#host.write(this, writes);
-    for (const write of writes) {
-      if (write.op !== "arm" && write.op !== "disarm") continue;
-      outputs.push(() => this.#host.timerDone(write.id));
-    }
+    for (const output of outputs) this.#output(output);
+    for (const write of writes)
+      if (write.op === "arm" || write.op === "disarm") this.#output(() => this.#host.timerDone(write.id));
     const { timer, confirm } = item;
-    if (timer !== undefined) outputs.push(() => this.#host.timerDone(timer));
-    if (confirm !== undefined) outputs.push(confirm);
-    if (outputs.length > 0) this.#output(outputs);
+    if (timer !== undefined) this.#output(() => this.#host.timerDone(timer));
+    if (confirm !== undefined) this.#output(confirm);
     return this.#lastWrite;
   }
 
@@ -306,7 +304,9 @@ export class Entity<State> implements HostedEntity {
   #answer(item: Item, answer: CommandAnswer, writes: Write[], outputs: Output[]): KnownProducer | undefined {
     const { command } = item;
     if (command === undefined) return undefined;
-    outputs.push(() => item.respond?.({ kind: "answer", answer }));
+    // The message itself is not needed any more while its answer waits for the commit.
+    const { respond } = item;
+    if (respond !== undefined) outputs.push(() => respond({ kind: "answer", answer }));
     if (answer.kind === "nack" && answer.code === "BUSY") return undefined;
     const producer = this.#producer(command.p);
     const { key, row } = producer;
@@ -316,24 +316,22 @@ export class Entity<State> implements HostedEntity {
     return producer;
   }
 
-  /** Lets outputs out now, or holds them behind the commits before them, and while the node is frozen. */
-  #output(outputs: readonly Output[]): void {
+  /** Lets an output out now, or holds it behind the commits before it, and while the node is frozen. */
+  #output(run: Output): void {
     if (this.#held.length === 0 && this.#lastWrite <= this.#host.committed() && !this.#host.frozen())
-      this.#emit(outputs);
+      this.#emit(run);
     else {
-      this.#held.push({ number: this.#lastWrite, outputs });
+      this.#held.push({ number: this.#lastWrite, run });
       this.#host.holding(this);
     }
   }
 
   /** Whatever an output breaks must not keep back the others. */
-  #emit(outputs: readonly Output[]): void {
-    for (const run of outputs) {
-      try {
-        run();
-      } catch (error) {
-        this.#host.log.error("an output failed", { actor: this.key, error: messageOf(error) });
-      }
+  #emit(run: Output): void {
+    try {
+      run();
+    } catch (error) {
+      this.#host.log.error("an output failed", { actor: this.key, error: messageOf(error) });
     }
   }
 

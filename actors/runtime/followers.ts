@@ -4,13 +4,14 @@
  */
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { LogEvent } from "../../protocol/events.ts";
+import { EncodedEvent, type WireEvent } from "../encoded-event.ts";
 import { nameOf, RunCounts } from "./run-counts.ts";
 
 /** The following nodes of one shard. */
 export class Followers {
   readonly #byLog = new Map<string, Map<string, NodeRun>>();
   /** The last event of logs that are followed, so that a new follower costs no read. */
-  readonly #tails = new Map<string, LogEvent>();
+  readonly #tails = new Map<string, WireEvent>();
   readonly #counts = new RunCounts();
 
   /** From now on every commit of this log is published to that node. */
@@ -46,14 +47,15 @@ export class Followers {
   }
 
   /** Remembers a followed log's end. */
-  noteTail(log: string, event: LogEvent): void {
+  noteTail(log: string, event: WireEvent): void {
     if (!this.#byLog.has(log)) return;
     const known = this.#tails.get(log);
-    if (known === undefined || known.seq < event.seq) this.#tails.set(log, event);
+    if (known === undefined || known[0] < event[0]) this.#tails.set(log, event);
   }
 
   /** A followed log's end, if it is remembered. */
   tail(log: string): LogEvent | undefined {
-    return this.#tails.get(log);
+    const event = this.#tails.get(log);
+    return event === undefined ? undefined : new EncodedEvent(event);
   }
 }

@@ -4,9 +4,8 @@
  * Invariant: a node that was answered with an end gets every later event, or its link reports a loss (NoSkip).
  */
 import type { NodeRun } from "../../placement/hosting.ts";
-import type { LogEvent } from "../../protocol/events.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
-import type { WireEvent } from "../encoded-event.ts";
+import { wireFromStored, type WireEvent } from "../encoded-event.ts";
 import type { AskReply, FollowedTail, FollowItem } from "./envelope.ts";
 import { Followers } from "./followers.ts";
 import type { HostParts } from "./host-parts.ts";
@@ -64,9 +63,9 @@ export class Publisher {
   }
 
   /** An event is durable: everybody gets it with the others of this turn, or with the next `flush`. */
-  publish(log: string, event: LogEvent, encoded: WireEvent): void {
+  publish(log: string, event: WireEvent): void {
     this.#followers.noteTail(log, event);
-    this.#waiting.push({ to: log, event: encoded });
+    this.#waiting.push({ to: log, event });
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#host.parts.clock.soon(() => {
@@ -77,9 +76,15 @@ export class Publisher {
 
   /** One envelope per following node, however many logs and events. */
   flush(): void {
-    if (this.#waiting.length === 0) return;
+    const [first] = this.#waiting;
+    if (first === undefined) return;
     const published = this.#waiting;
     this.#waiting = [];
+    // Mostly one conversation of a shard speaks at a time: all who follow it get the same.
+    if (published.every(({ to }) => to === first.to)) {
+      for (const [, run] of this.#followers.of(first.to)) this.#send(run, published);
+      return;
+    }
     const batches = new Map<string, { readonly run: NodeRun; readonly items: Published[] }>();
     for (const item of published) {
       for (const [name, run] of this.#followers.of(item.to)) {
@@ -88,8 +93,12 @@ export class Publisher {
         else batch.items.push(item);
       }
     }
+    for (const { run, items } of batches.values()) this.#send(run, items);
+  }
+
+  #send(run: NodeRun, items: readonly Published[]): void {
     const { shard, epoch, parts } = this.#host;
-    for (const { run, items } of batches.values()) parts.sendTo(run, { k: "events", shard, epoch, items });
+    parts.sendTo(run, { k: "events", shard, epoch, items });
   }
 
   /** Something ephemeral for all who follow the log. */
@@ -105,7 +114,7 @@ export class Publisher {
       this.#followers.tail(to) === undefined ? parts.loads.tail({ shard, log: to }) : undefined,
       who === undefined ? undefined : parts.loads.kept({ shard, key: parts.readKey(to, who) }),
     ]);
-    if (stored !== undefined) this.#followers.noteTail(to, JSON.parse(stored) as LogEvent);
+    if (stored !== undefined) this.#followers.noteTail(to, wireFromStored(stored));
     return {
       to,
       tail: this.#followers.tail(to),

@@ -300,16 +300,12 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     const address = awake?.address ?? decodeAddress(envelope.to);
     if (address === undefined) return;
     if (respond !== undefined && (this.lane.saturated || this.debts.full)) return respond({ kind: "busy" });
-    const { debt, command } = envelope;
+    const { debt, command, message } = envelope;
     const entity = awake ?? this.#activate(address);
     // An activation takes along all that its own shard owes it, this message too.
     if (awake === undefined && debt?.shard === this.shard) return;
-    const taken = entity.take({
-      message: envelope.message,
-      ...(command === undefined ? {} : { command }),
-      ...(respond === undefined ? {} : { respond }),
-      ...(debt === undefined ? {} : { confirm: () => this.#parts.send({ k: "settled", ...debt }) }),
-    });
+    const confirm = debt === undefined ? undefined : () => this.#parts.send({ k: "settled", ...debt });
+    const taken = entity.take({ message, command, respond, confirm });
     if (!taken) respond?.({ kind: "busy" });
   }
 
