@@ -13,6 +13,7 @@ import type { Checker, Evidence } from "./checkers/evidence.ts";
 import { checkFences } from "./checkers/fences.ts";
 import { checkLogs } from "./checkers/logs.ts";
 import { checkSends } from "./checkers/sends.ts";
+import { leaked } from "./checkers/slots.ts";
 import { StormWatch } from "./checkers/storms.ts";
 import { TimerBook } from "./checkers/timers.ts";
 import { Cluster } from "./cluster.ts";
@@ -20,6 +21,7 @@ import { recallConversations } from "./earlier.ts";
 import { faultText } from "./faults.ts";
 import { History } from "./history.ts";
 import { LogReader } from "./logs.ts";
+import { SlotReader } from "./slots.ts";
 import { Crowd } from "./people/crowd.ts";
 import { plantedIn } from "./plants/plants.ts";
 import { simulatedTenant, verifyToken } from "./people/tenant.ts";
@@ -94,6 +96,7 @@ class Run {
   readonly #crowd: Crowd;
   readonly #cluster: Cluster;
   readonly #reader: LogReader;
+  readonly #slots: SlotReader;
   readonly #timers: TimerBook;
   readonly #storms: StormWatch;
 
@@ -106,6 +109,7 @@ class Run {
     if (planted.server !== undefined) world.store.furnish(planted.server);
     this.#crowd = new Crowd(world, settings, history, planted.device);
     this.#reader = new LogReader(world);
+    this.#slots = new SlotReader(world);
     this.#timers = new TimerBook(history);
     this.#storms = new StormWatch(history, () => world.scheduler.now);
     const capacity = settings.capacity + (planted.capacity ?? 0);
@@ -201,7 +205,7 @@ class Run {
     const { scheduler } = this.#world;
     const end = scheduler.now + withinMs;
     for (let calm = 0; calm < 2;) {
-      await this.#reader.refresh();
+      await this.#refresh();
       const behind = this.#cluster.calm() ? this.#behind(1) : [["Converges", "placement"]];
       calm = behind.length === 0 ? calm + 1 : 0;
       if (calm === 0 && scheduler.now >= end) return this.#blame();
@@ -210,8 +214,13 @@ class Run {
     return true;
   }
 
-  async #blame(): Promise<false> {
+  async #refresh(): Promise<void> {
     await this.#reader.refresh();
+    await this.#slots.refresh();
+  }
+
+  async #blame(): Promise<false> {
+    await this.#refresh();
     if (!this.#cluster.calm()) this.#history.violate("Converges", `placement: ${this.#cluster.trouble()}`);
     for (const [guarantee, text] of this.#behind(20)) this.#history.violate(guarantee, text);
     return false;
@@ -226,6 +235,7 @@ class Run {
     return [
       ...unserved(this.#crowd.devices, logs).map((text) => ["NoLostAck", text] as const),
       ...this.#timers.overdue(this.#world.scheduler.now).map((text) => ["TimerOnce", text] as const),
+      ...leaked(this.#slots.held, logs).map((text) => ["CapacityRespected", text] as const),
     ].slice(0, most);
   }
 

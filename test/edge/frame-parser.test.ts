@@ -33,6 +33,7 @@ const body = fc.oneof(
     options: fc.array(short, { minLength: 1, maxLength: 20 }),
   }),
 );
+const meta = fc.dictionary(id, fc.string({ maxLength: 20 }), { maxKeys: 8 });
 const command = fc
   .oneof(
     fc.record({ t: fc.constantFrom("send", "note"), conv, body }),
@@ -40,7 +41,7 @@ const command = fc
     fc.record({ t: fc.constant("rate"), conv, stars: fc.integer({ min: 1, max: 5 }) }),
     fc.record({ t: fc.constant("recall"), conv, seq: fc.integer({ min: 1, max: 2 ** 40 }) }),
     fc.record({ t: fc.constant("status"), status: fc.constantFrom("available", "away") }),
-    fc.record({ t: fc.constant("open"), channel: id, meta: fc.dictionary(id, fc.string({ maxLength: 20 })) }),
+    fc.record({ t: fc.constant("open"), channel: id, meta }),
     fc.record({ t: fc.constant("create"), conv, title: short, members: fc.array(id, { maxLength: 10 }) }),
   )
   .chain((fields) => numbers.map((number) => ({ ...fields, ...number })));

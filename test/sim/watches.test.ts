@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LogEvent } from "../../protocol/events.ts";
 import { unserved } from "../../sim/checkers/entitled.ts";
+import { leaked, type HeldSlot } from "../../sim/checkers/slots.ts";
 import { StormWatch } from "../../sim/checkers/storms.ts";
 import { TimerBook } from "../../sim/checkers/timers.ts";
 import { History } from "../../sim/history.ts";
@@ -126,5 +127,21 @@ describe("entitled devices", () => {
       "amy does not follow s.u1.1",
     ]);
     expect(unserved([{ ...device("u1", "all"), gone: true }], logs)).toEqual([]);
+  });
+});
+
+describe("slots", () => {
+  const event = (body: object): LogEvent => ({ body }) as LogEvent;
+  const assigned = event({ kind: "assigned", agent: "amy", assignment: "x" });
+  const slot = (agent: string, assignment: string) => ({ agent, assignment, conv: "s.u1.1" });
+  const leakedWith = (slots: readonly HeldSlot[], ...log: LogEvent[]): string[] =>
+    leaked(slots, new Map([["s.u1.1", log]]));
+
+  it("are held for conversations that the agent has, and for no others", () => {
+    expect(leakedWith([slot("amy", "x")], assigned)).toEqual([]);
+    expect(leakedWith([slot("bo", "x")], assigned)).toEqual(["bo holds a slot for s.u1.1, assignment x"]);
+    expect(leakedWith([slot("amy", "y"), slot("amy", "x")], assigned)).toHaveLength(1);
+    expect(leakedWith([slot("amy", "x")], assigned, event({ kind: "closed", why: "agent" }))).toHaveLength(1);
+    expect(leakedWith([slot("amy", "x")])).toHaveLength(1);
   });
 });
