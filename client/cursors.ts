@@ -112,6 +112,11 @@ export class Cursors {
     this.#bytes = 0;
   }
 
+  /** Whether anything is unacknowledged. */
+  ackIsOwed(): boolean {
+    return this.#events > 0;
+  }
+
   /** Whether so much is unacknowledged that it cannot wait for the next ping. */
   ackIsDue(): boolean {
     return this.#events >= limits.dackEvents || this.#bytes >= limits.dackBytes;

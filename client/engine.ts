@@ -242,6 +242,8 @@ export class Engine {
     this.#waiting.delete(settled.key);
     if (settled.kind === "refused") return waiting?.reject(new Refusal(settled.code));
     this.feed.acknowledged(settled);
+    // An acknowledgement can be a delivery: the server counts it as one that is not confirmed yet.
+    if (this.feed.cursors.ackIsOwed()) this.#acknowledge();
     waiting?.resolve(settled.receipt);
   }
 

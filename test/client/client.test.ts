@@ -186,6 +186,16 @@ describe("client", () => {
     expect(frames("dack").at(-1)).toEqual({ t: "dack", acks: { [conv]: 66 } });
   });
 
+  it("acknowledges its own messages too, which came as their acknowledgements", async () => {
+    const { welcome, world, client, frames } = await script();
+    await welcome();
+    const sent = client.send(conv, "hello");
+    world.socket.say(ack(1, 1));
+    await sent;
+    await world.pass(3_000);
+    expect(frames("dack")).toEqual([{ t: "dack", acks: { [conv]: 1 } }]);
+  });
+
   it("reads the log when its producer is unknown and resends only what is not there", async () => {
     const { welcome, world, client, frames } = await script();
     await welcome();
