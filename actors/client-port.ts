@@ -5,6 +5,7 @@ import type { ConversationId } from "../protocol/ids.ts";
 import type { ConnectionLog } from "./connection-log.ts";
 import type { Hub } from "./hub.ts";
 import type { AskReply, ShardEnvelope } from "./runtime/envelope.ts";
+import type { OnReply } from "./runtime/router.ts";
 import type { VerifyToken } from "./socket.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
@@ -18,7 +19,7 @@ export interface ConnectionParts {
   readonly verify: VerifyToken;
   ask(envelope: ShardEnvelope, boundMs: number): Promise<AskReply | undefined>;
   /** The same without a promise; `onReply` is called once, perhaps before this returns. */
-  askThen(envelope: ShardEnvelope, boundMs: number, onReply: (reply: AskReply | undefined) => void): void;
+  askThen(envelope: ShardEnvelope, boundMs: number, onReply: OnReply): void;
   send(envelope: ShardEnvelope): void;
   /** Milliseconds to wait before attaching; 0 admits. `resume`: the client holds cursors. */
   admit(resume: boolean): number;
