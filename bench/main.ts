@@ -47,7 +47,7 @@ ${lines.join("\n")}
   --rounds N      rounds of each system, alternating (3)
   --seconds N     measured window (8)
   --warm-up N     seconds under load before it (pairs, latency, scaling: 10)
-  --scattered     Usher's visitors stay where they landed, instead of moving to the node that welcome names (pairs, latency)
+  --scattered     Usher's visitors stay where they landed, instead of moving to the node that welcome names (pairs, latency, storm)
   --size N        pairs, members, clients or sessions
   --window N      messages open at a time, per side or speaker
   --rate N        messages offered per second (latency: 4000)

@@ -62,15 +62,11 @@ export class UsherDialect implements Dialect {
     return client;
   }
 
-  async returner(i: number): Promise<Returner> {
+  async returner(i: number, scattered: boolean): Promise<Returner> {
     const user = this.#people.name("r", i);
     const token = await this.#people.token("visitor", user);
-    const returner = new UsherReturner({
-      port: this.#people.port(i),
-      token,
-      device: user,
-      world: this.#people.world,
-    });
+    const { world } = this.#people;
+    const returner = new UsherReturner({ port: this.#people.port(i), token, device: user, world }, scattered);
     await returner.begin(`c${i % benchTenant.agents}`);
     return returner;
   }

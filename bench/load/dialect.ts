@@ -79,8 +79,11 @@ export interface Dialect {
   speaker(listener: TalkListener): Promise<Talker>;
   /** A member of that room who counts. */
   member(i: number): Promise<Attendee>;
-  /** A client of a storm, attached and with everything received so far. */
-  returner(i: number): Promise<Returner>;
+  /**
+   * A client of a storm, attached and with everything received so far.
+   * @param scattered whether it comes back to where it landed first, also where the system named a nearer node
+   */
+  returner(i: number, scattered: boolean): Promise<Returner>;
   /** Called once all clients of a storm are attached: each needs a position to come back to. */
   settle(): Promise<void>;
   /** Lets every one of these clients, all cut off, miss this many messages; resolves when they are sent. */

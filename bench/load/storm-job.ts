@@ -50,7 +50,8 @@ export class StormJob implements Job {
   }
 
   async #prepare(): Promise<object> {
-    this.#clients = await inBatches(this.#spec.size, setupsAtOnce, (i) => this.#dialect.returner(i));
+    const { size, scattered = false } = this.#spec;
+    this.#clients = await inBatches(size, setupsAtOnce, (i) => this.#dialect.returner(i, scattered));
     await this.#dialect.settle();
     tickEach(() => this.#clients);
     return {};

@@ -7,14 +7,17 @@ const firstEvents = 2;
 
 /** A visitor with a conversation of their own, who is cut off and resumes after the cursor. */
 export class UsherReturner implements Returner, HotPath {
-  readonly #spec: UsherAttach;
+  #spec: UsherAttach;
+  readonly #scattered: boolean;
   #client: UsherClient | undefined;
   #cursor: readonly [number, number] = [0, 0];
   #conv = "";
   readonly #missed = new Missed();
 
-  constructor(spec: UsherAttach) {
+  /** @param scattered whether it comes back to the same node; if not, as the SDK does, to the one that `welcome` named */
+  constructor(spec: UsherAttach, scattered: boolean) {
     this.#spec = spec;
+    this.#scattered = scattered;
   }
 
   /** Attaches and opens the conversation. */
@@ -25,6 +28,8 @@ export class UsherReturner implements Returner, HotPath {
     await client.until(() => client.cursor[0] >= firstEvents, "the first events");
     this.#conv = conv;
     this.#client = client;
+    const url = client.welcome?.url;
+    if (url !== undefined && !this.#scattered) this.#spec = { ...this.#spec, port: Number(new URL(url).port) };
   }
 
   cut(): void {

@@ -24,6 +24,7 @@ export const storm: Bench = {
         job: "storm",
         target: { system: name, ports: system.ports, bytes: options.bytes, generator: 0 },
         size,
+        scattered: options.scattered,
         window: 0,
       },
     ]);
