@@ -19,6 +19,8 @@ import type { AskReply, FollowedTail, FollowItem, ShardEnvelope } from "./runtim
 export interface Listener {
   /** The person, when the read cursor is wanted as well. */
   readonly who?: string;
+  /** The number after which the first events are wanted as well. */
+  readonly after?: number | undefined;
   /** The follow stands (again); the log ends with this event. */
   onFollowed(followed: FollowedTail): void;
   /** A committed event. */
@@ -45,6 +47,8 @@ export interface HubParts {
 }
 
 const followBatch = 256;
+/** Pages that may be asked for at a time with the follow; who follows beyond that reads for itself. */
+const pagesMax = 512;
 const askMs = 5000;
 const againBaseMs = 100;
 const againCapMs = 3000;
@@ -58,6 +62,8 @@ export class Hub {
   /** Asks in a row that a shard's owner has not answered. */
   readonly #failures = new Map<number, number>();
   readonly #replays: Replays;
+  /** Pages that were asked for with a follow and have not come. */
+  #pages = 0;
   #scheduled = false;
 
   constructor(parts: HubParts) {
@@ -170,8 +176,12 @@ export class Hub {
     }
   }
 
-  async #ask(shard: number, items: readonly FollowItem[]): Promise<void> {
+  async #ask(shard: number, wanted: readonly FollowItem[]): Promise<void> {
+    const items = this.#pages + pagesIn(wanted) <= pagesMax ? wanted : wanted.map(withoutPage);
+    const pages = pagesIn(items);
+    this.#pages += pages;
     const reply = await this.#parts.ask({ k: "follow", shard, items }, askMs);
+    this.#pages -= pages;
     if (reply?.kind !== "tails") return this.#askAgain(shard, items);
     this.#failures.delete(shard);
     const byLog = new Map<string, Map<string | undefined, FollowedTail>>();
@@ -263,8 +273,21 @@ function forEach(listeners: Iterable<Listener>, call: (listener: Listener) => vo
 }
 
 /** One item per person that waits, or one for all who need no read cursor. */
-function itemsOf(followed: Followed): FollowItem[] {
-  if (followed.fresh.size === 0) return [{ to: followed.log }];
-  const people = new Set([...followed.fresh].map(({ who }) => who));
-  return [...people].map((who) => (who === undefined ? { to: followed.log } : { to: followed.log, who }));
+function itemsOf({ log, fresh }: Followed): FollowItem[] {
+  if (fresh.size === 0) return [{ to: log }];
+  // Of several devices of a person one gets its page; the others read for themselves.
+  const people = new Map([...fresh].map(({ who, after }) => [who, after]));
+  return [...people].map(([who, after]) => ({
+    to: log,
+    ...(who === undefined ? {} : { who }),
+    ...(after === undefined ? {} : { after }),
+  }));
+}
+
+function pagesIn(items: readonly FollowItem[]): number {
+  return items.reduce((count, { after }) => (after === undefined ? count : count + 1), 0);
+}
+
+function withoutPage({ after: _, ...item }: FollowItem): FollowItem {
+  return item;
 }

@@ -4,14 +4,15 @@
 import { sleep, type Clock } from "../base/clock.ts";
 import { countFor, visibleTo, type Audience, type LogEvent } from "../protocol/events.ts";
 import type { Cursor, Followed, Recovery, ServerFrame } from "../protocol/frames.ts";
-import type { ConversationId } from "../protocol/ids.ts";
+import { visitorOf, type ConversationId } from "../protocol/ids.ts";
 import type { Ack } from "./commands.ts";
 import { readState } from "./conversation-reads.ts";
-import type { EncodedEvent } from "./encoded-event.ts";
+import { EncodedEvent } from "./encoded-event.ts";
 import type { Hub, Listener } from "./hub.ts";
 import { Pump, type PumpPort } from "./pump.ts";
 import type { Described } from "./messages.ts";
-import type { FollowedTail } from "./runtime/envelope.ts";
+import type { Page } from "./replays.ts";
+import type { FollowedPage, FollowedTail } from "./runtime/envelope.ts";
 import { cursorAt, summaryOf } from "./summary.ts";
 
 /** What a subscription does through its connection. */
@@ -48,6 +49,7 @@ export class Subscription implements Listener {
   readonly log: string;
   readonly who: string;
   readonly reader: Audience;
+  readonly after: number | undefined;
   /** Resolves once the owner has answered: true, or false when it was closed before. */
   readonly followed: Promise<boolean>;
   readonly #port: SubscriptionPort;
@@ -63,14 +65,27 @@ export class Subscription implements Listener {
   #readRecord: string | undefined;
   #described: Described | undefined;
   #first: LogEvent | undefined;
+  /** What came with the follow, until the pump has looked at it or the log has gone on. */
+  #page: FollowedPage | undefined;
 
-  constructor(port: SubscriptionPort, conv: ConversationId, log: string, who: string, reader: Audience) {
+  /** @param cursor what the device holds, if it said so: what comes next is asked for with the follow */
+  constructor(
+    port: SubscriptionPort,
+    conv: ConversationId,
+    log: string,
+    who: string,
+    reader: Audience,
+    cursor?: Cursor,
+  ) {
     this.#port = port;
     this.conv = conv;
     this.log = log;
     this.who = who;
     this.#user = who.slice(2);
     this.reader = reader;
+    // From the position itself, which has to be found in the log first. A group's followers share their reads.
+    const shared = visitorOf(conv) === undefined;
+    this.after = shared || cursor === undefined ? undefined : Math.max(0, cursor[0] - 1);
     this.followed = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -82,7 +97,7 @@ export class Subscription implements Listener {
     return this.#answered && this.#tail === undefined;
   }
 
-  onFollowed({ who, tail, readRecord }: FollowedTail): void {
+  onFollowed({ who, tail, readRecord, page }: FollowedTail): void {
     const old = this.#tail;
     // Before the first answer, `old` is an event that overtook it: events may be handled before the answer is.
     const late =
@@ -90,6 +105,7 @@ export class Subscription implements Listener {
     if (!late) this.#tail = tail;
     if (who === this.who) this.#readRecord = readRecord;
     this.#answered = true;
+    this.#page = page;
     this.#resolve(true);
     this.#pump?.kick(tail);
   }
@@ -218,12 +234,20 @@ export class Subscription implements Listener {
     const port: PumpPort<EncodedEvent> = {
       ready: () => this.#port.ready(),
       push: (event) => this.#port.deliver(event.frame(this.conv, this.reader)),
-      read: (after) => hub.read(this.log, after),
+      read: (after) => this.#held(after) ?? hub.read(this.log, after),
       reset: () => this.#reset(),
       giveUp: () => this.#port.stuck(),
     };
     this.#pump = new Pump(port, this.reader, base);
     this.#pump.kick(this.#tail);
+  }
+
+  /** The page that came with the follow, as long as it is what a read would bring. */
+  #held(after: number): Promise<Page> | undefined {
+    const page = this.#page;
+    this.#page = undefined;
+    if (page?.after !== after || page.end < (this.#tail?.seq ?? 0)) return undefined;
+    return Promise.resolve({ events: page.events.map((event) => new EncodedEvent(event)), end: page.end });
   }
 
   /** The cursor did not match the log: the device forgets what it holds and begins anew. */

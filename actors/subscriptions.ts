@@ -8,7 +8,7 @@ import { sleep, type Clock } from "../base/clock.ts";
 import { SparseMap } from "../base/sparse-map.ts";
 import { closeCodes } from "../protocol/codes.ts";
 import type { Audience } from "../protocol/events.ts";
-import type { ServerFrame } from "../protocol/frames.ts";
+import type { Cursor, ServerFrame } from "../protocol/frames.ts";
 import { isStaff, visitorOf, type ConversationId } from "../protocol/ids.ts";
 import { conversationAddress, encodeAddress, sessionId } from "./address.ts";
 import type { ConnectionParts } from "./client-port.ts";
@@ -86,14 +86,17 @@ export class Subscriptions implements SubscriptionPort {
     return this.#byConv.get(conv);
   }
 
-  /** Begins to follow, in the place of an earlier subscription; undefined when the connection is gone. */
-  begin(conv: ConversationId): Subscription | undefined {
+  /**
+   * Begins to follow, in the place of an earlier subscription; undefined when the connection is gone.
+   * @param cursor what the device holds, if it said so
+   */
+  begin(conv: ConversationId, cursor?: Cursor): Subscription | undefined {
     this.end(conv);
     if (!this.#port.open) return undefined;
     const { tenant, role, user } = this.#port.who();
     const log = encodeAddress(conversationAddress(tenant, conv));
     const reader: Audience = isStaff(role) ? "staff" : "all";
-    const subscription = new Subscription(this, conv, log, sessionId(role, user), reader);
+    const subscription = new Subscription(this, conv, log, sessionId(role, user), reader, cursor);
     this.#byConv.set(conv, subscription);
     return subscription;
   }

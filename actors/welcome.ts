@@ -44,7 +44,7 @@ export class Welcome {
     const open = Object.keys(cursors).filter(
       (conv): conv is ConversationId => isConversationId(conv) && mayReadByToken(principal, conv),
     );
-    for (const conv of open.slice(0, limits.maxFollowed)) connection.subscriptions.begin(conv);
+    for (const conv of open.slice(0, limits.maxFollowed)) connection.subscriptions.begin(conv, cursors[conv]);
     return new Welcome(connection, principal, cursors);
   }
 
@@ -105,10 +105,10 @@ export class Welcome {
 
   async #follow(conv: ConversationId): Promise<boolean> {
     const { subscriptions } = this.#connection;
-    const subscription = subscriptions.get(conv) ?? subscriptions.begin(conv);
+    const cursor = this.#cursors[conv];
+    const subscription = subscriptions.get(conv) ?? subscriptions.begin(conv, cursor);
     if (subscription === undefined || !(await subscription.followed)) return false;
     const described = this.#description.follows.find((item) => item.conv === conv);
-    const cursor = this.#cursors[conv];
     const beginning = await subscription.begin(described, cursor, false);
     if (beginning === undefined) return false;
     this.#followed.push(beginning.frame);

@@ -33,10 +33,13 @@ export interface RefusalEnvelope {
   readonly code: Code;
 }
 
-/** One log to follow; `who` asks for that person's read cursor as well. */
+/** One log to follow. */
 export interface FollowItem {
   readonly to: string;
+  /** Asks for that person's read cursor as well. */
   readonly who?: string;
+  /** Asks for the first events after this number as well: the device that follows holds those before. */
+  readonly after?: number;
 }
 
 /** One device wants to be the attached one. */
@@ -83,6 +86,15 @@ export interface FollowedTail {
   readonly tail: LogEvent | undefined;
   /** The kept record of how far `who` has read; conversation-reads.ts knows its form. */
   readonly readRecord?: string;
+  /** Events after the number that was asked for, read once the follow stood. */
+  readonly page?: FollowedPage;
+}
+
+/** The first events of a log after a number, and the log's last number. */
+export interface FollowedPage {
+  readonly after: number;
+  readonly events: readonly WireEvent[];
+  readonly end: number;
 }
 
 /** What an ask can be answered with. */

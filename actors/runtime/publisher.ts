@@ -6,7 +6,7 @@
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
 import { wireFromStored, type WireEvent } from "../encoded-event.ts";
-import type { AskReply, FollowedTail, FollowItem } from "./envelope.ts";
+import type { AskReply, FollowedPage, FollowedTail, FollowItem } from "./envelope.ts";
 import { Followers } from "./followers.ts";
 import type { HostParts } from "./host-parts.ts";
 
@@ -23,6 +23,9 @@ interface Published {
   readonly to: string;
   readonly event: WireEvent;
 }
+
+/** What a device has missed while it was away for a moment; who has missed more reads the rest from the log. */
+const pageEvents = 32;
 
 /** The publisher of one shard under one epoch. */
 export class Publisher {
@@ -108,18 +111,35 @@ export class Publisher {
     }
   }
 
-  async #tailOf({ to, who }: FollowItem): Promise<FollowedTail> {
+  async #tailOf({ to, who, after }: FollowItem): Promise<FollowedTail> {
     const { shard, parts } = this.#host;
-    const [stored, read] = await Promise.all([
-      this.#followers.tail(to) === undefined ? parts.loads.tail({ shard, log: to }) : undefined,
+    const [page, read] = await Promise.all([
+      after === undefined ? undefined : this.#pageOf(to, after),
       who === undefined ? undefined : parts.loads.kept({ shard, key: parts.readKey(to, who) }),
+      after === undefined ? this.#findTail(to) : undefined,
     ]);
-    if (stored !== undefined) this.#followers.noteTail(to, wireFromStored(stored));
+    // A page that reaches the end of the log has the tail in it.
+    const last = page?.events.at(-1);
+    if (last !== undefined && last[0] === page?.end) this.#followers.noteTail(to, last);
+    else if (page !== undefined) await this.#findTail(to);
     return {
       to,
       tail: this.#followers.tail(to),
       ...(who === undefined ? {} : { who }),
       ...(read === undefined ? {} : { readRecord: read }),
+      ...(page === undefined ? {} : { page }),
     };
+  }
+
+  async #pageOf(log: string, after: number): Promise<FollowedPage> {
+    const { shard, parts } = this.#host;
+    const { events, end } = await parts.loads.log({ shard, log, after, limit: pageEvents });
+    return { after, events: events.map(({ event }) => wireFromStored(event)), end };
+  }
+
+  async #findTail(log: string): Promise<void> {
+    if (this.#followers.tail(log) !== undefined) return;
+    const stored = await this.#host.parts.loads.tail({ shard: this.#host.shard, log });
+    if (stored !== undefined) this.#followers.noteTail(log, wireFromStored(stored));
   }
 }

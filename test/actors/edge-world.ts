@@ -4,7 +4,7 @@ import { Hub } from "../../actors/hub.ts";
 import { conversationAddress, encodeAddress, shardOf } from "../../actors/address.ts";
 import type { ConnectionParts } from "../../actors/client-port.ts";
 import type { SessionDescription } from "../../actors/messages.ts";
-import type { AskReply, ShardEnvelope } from "../../actors/runtime/envelope.ts";
+import type { AskReply, FollowedPage, ShardEnvelope } from "../../actors/runtime/envelope.ts";
 import type { ActorSystem } from "../../actors/runtime/nact.ts";
 import { wireOf } from "../../actors/encoded-event.ts";
 import type { Claims } from "../../actors/socket.ts";
@@ -139,6 +139,11 @@ function claimsOf(token: string, wall: number): Claims | undefined {
   return { tenant: of, role, user, expiresAt: wall + Number(ms) };
 }
 
+function pageOf(log: ModelLog | undefined, after: number): FollowedPage {
+  const events = (log?.events ?? []).filter(({ seq }) => seq > after).slice(0, 32);
+  return { after, events: events.map(wireOf), end: log?.end?.seq ?? 0 };
+}
+
 /** Makes one. */
 export function edgeWorld(): EdgeWorld {
   const time = virtualTime();
@@ -157,10 +162,11 @@ export function edgeWorld(): EdgeWorld {
       for (const { to } of envelope.items) followed.add(to);
       return {
         kind: "tails",
-        tails: envelope.items.map(({ to, who }) => ({
+        tails: envelope.items.map(({ to, who, after }) => ({
           to,
           tail: logs.get(to)?.end,
           ...(who === undefined ? {} : { who }),
+          ...(after === undefined ? {} : { page: pageOf(logs.get(to), after) }),
         })),
       };
     }

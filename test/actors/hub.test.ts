@@ -71,11 +71,12 @@ interface Heard extends Listener {
   readonly texts: string[];
 }
 
-function listener(who?: string): Heard {
+function listener(who?: string, after?: number): Heard {
   const heard = { tails: [] as FollowedTail[], seqs: [] as number[], texts: [] as string[] };
   return {
     ...heard,
     ...(who === undefined ? {} : { who }),
+    after,
     onFollowed: (followed) => void heard.tails.push(followed),
     onEvent: ({ seq }) => void heard.seqs.push(seq),
     onCast: (_frame, _audience, text) => void heard.texts.push(text),
@@ -106,6 +107,27 @@ describe("hub", () => {
     for (let i = 0; i < 600; i++) hub.follow(log, listener(`a.u${i}`));
     await time.advance(0);
     expect(asked.map(({ envelope }) => envelope.items.length)).toEqual([256, 256, 88]);
+  });
+
+  it("asks for pages with the follow, not for too many at a time, and only until they came", async () => {
+    const { hub, time, asked, routing } = hubWorld();
+    const ask = async (from: number, to: number): Promise<number> => {
+      const before = asked.length;
+      for (let i = from; i < to; i++) hub.follow(log, listener(`v.u${i}`, 7));
+      await time.advance(0);
+      const items = asked.slice(before).flatMap(({ envelope }) => envelope.items);
+      return items.filter(({ after }) => after === 7).length;
+    };
+    expect(await ask(0, 512)).toBe(512);
+    for (const one of asked) one.answer(tailsOf(one, undefined));
+    await time.advance(0);
+    expect([await ask(512, 768), await ask(768, 769)]).toEqual([256, 256]);
+    expect(await ask(769, 770)).toBe(0);
+    for (const one of asked) one.answer(tailsOf(one, undefined));
+    await time.advance(0);
+    routing.move(shard, "b");
+    await time.advance(0);
+    expect(asked.at(-1)?.envelope.items).toEqual([{ to: log }]);
   });
 
   it("asks again only for the end of the log after the owner changed, not once per person", async () => {

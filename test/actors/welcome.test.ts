@@ -97,6 +97,48 @@ describe("welcome", () => {
     expect([client.seqs(conv), world.hub.sizes.followed]).toEqual([[1], 1]);
   });
 
+  it("delivers what was missed with the welcome, without a read of its own", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    for (let i = 0; i < 6; i++) world.log(conv).append();
+    const reads: unknown[] = [];
+    world.gate = async (query) => void reads.push(query);
+    const client = await world.attached("visitor.ann", "d", { [conv]: [2, 1] });
+    expect([client.seqs(conv), reads]).toEqual([[3, 4, 5, 6], []]);
+    await world.say(conv);
+    expect([client.seqs(conv), reads]).toEqual([[3, 4, 5, 6, 7], []]);
+  });
+
+  it("reads for itself what was said between the answer and the first delivery", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    for (let i = 0; i < 4; i++) world.log(conv).append();
+    let attach = (): void => {};
+    const session = new Promise<void>((resolve) => (attach = resolve));
+    world.answer = (envelope) =>
+      envelope.k === "attach"
+        ? session.then(() => ({ kind: "attached", gen: 1, description: world.description }))
+        : undefined;
+    const client = await world.attached("visitor.ann", "d", { [conv]: [2, 1] });
+    await world.say(conv);
+    attach();
+    await world.time.advance(0);
+    await world.time.advance(0);
+    expect(client.seqs(conv)).toEqual([3, 4, 5]);
+  });
+
+  it("asks for no page of a group, whose followers share their reads", async () => {
+    const world = edgeWorld();
+    world.members.add("g.team a.amy");
+    for (const name of [conv, "g.team"]) world.log(name).append();
+    await world.attached("agent.amy", "d", { "g.team": [0, 0], [conv]: [0, 0] });
+    const items = world.asked.flatMap((envelope) => (envelope.k === "follow" ? envelope.items : []));
+    expect(items.map(({ to, after }) => [to, after])).toEqual([
+      [logOf(conv), 0],
+      [logOf("g.team"), undefined],
+    ]);
+  });
+
   it("leaves nothing followed behind an attach that is refused", async () => {
     const world = edgeWorld();
     world.log(conv).append();

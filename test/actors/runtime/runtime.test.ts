@@ -241,6 +241,31 @@ describe("runtime", () => {
     expect(lost.value).toEqual({ kind: "busy" });
   });
 
+  it("answers a follow with the end of the log, and with the first events after a number", async () => {
+    const { on, node } = await oneNode();
+    const address = on.address("session", 0);
+    const to = encodeAddress(address);
+    const follow = async (after: number) => {
+      const ask = node.runtime.router.ask({ k: "follow", shard: 0, items: [{ to, after }] }, 1000);
+      const seen = watch(ask);
+      await on.time.advance(100);
+      const [followed] = seen.value?.kind === "tails" ? seen.value.tails : [];
+      node.runtime.router.send({ k: "unfollow", shard: 0, to: [to] });
+      await on.time.advance(100);
+      const { page, tail } = followed ?? {};
+      return { seqs: page?.events.map(([seq]) => seq), after: page?.after, end: page?.end, tail: tail?.seq };
+    };
+    expect(await follow(0)).toEqual({ seqs: [], after: 0, end: 0, tail: undefined });
+    for (let i = 0; i < 40; i++) node.tell(address, { append: `${i}` });
+    await on.time.advance(1000);
+    const upTo = (from: number, to: number): number[] =>
+      Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    expect(await follow(38)).toEqual({ seqs: [39, 40], after: 38, end: 40, tail: 40 });
+    expect(await follow(0)).toEqual({ seqs: upTo(1, 32), after: 0, end: 40, tail: 40 });
+    expect(await follow(40)).toEqual({ seqs: [], after: 40, end: 40, tail: 40 });
+    expect(await follow(99)).toEqual({ seqs: [], after: 99, end: 40, tail: 40 });
+  });
+
   it("tells a staff session of its devices also when its inbox was full", async () => {
     const { on, node } = await oneNode();
     const to = on.address("session", 0);
