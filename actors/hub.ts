@@ -6,6 +6,7 @@
  * Converges), however answers of an earlier and a later owner cross.
  */
 import type { Clock } from "../base/clock.ts";
+import { callEach } from "../base/errors.ts";
 import { hash32 } from "../base/hash.ts";
 import type { Routing } from "../placement/hosting.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
@@ -127,7 +128,7 @@ export class Hub {
       if (followed === undefined) (strays ??= new Set()).add(to);
       else {
         const encoded = new EncodedEvent(event);
-        forEach(followed.listeners, (listener) => listener.onEvent(encoded));
+        callEach(followed.listeners, (listener) => listener.onEvent(encoded));
       }
     }
     if (strays !== undefined) this.#unfollowStrays(strays);
@@ -138,7 +139,7 @@ export class Hub {
     const followed = this.#followed.get(log);
     if (followed === undefined) return;
     const text = JSON.stringify(frame);
-    forEach(followed.listeners, (listener) => listener.onCast(frame, audience, text));
+    callEach(followed.listeners, (listener) => listener.onCast(frame, audience, text));
   }
 
   /**
@@ -247,7 +248,7 @@ export class Hub {
 /** Those who wait for their first answer get theirs, all others learn where the log ends. */
 function confirm(followed: Followed, tails: ReadonlyMap<string | undefined, FollowedTail>): void {
   const [any] = tails.values();
-  forEach(followed.listeners, (listener) => {
+  callEach(followed.listeners, (listener) => {
     if (!followed.fresh.has(listener)) {
       if (any !== undefined) listener.onFollowed({ to: any.to, tail: any.tail });
       return;
@@ -257,19 +258,6 @@ function confirm(followed: Followed, tails: ReadonlyMap<string | undefined, Foll
     followed.fresh.delete(listener);
     listener.onFollowed(tail);
   });
-}
-
-/** A bug in one listener still shows, but not before all others are served. */
-function forEach(listeners: Iterable<Listener>, call: (listener: Listener) => void): void {
-  const failed: unknown[] = [];
-  for (const listener of listeners) {
-    try {
-      call(listener);
-    } catch (error) {
-      failed.push(error);
-    }
-  }
-  if (failed.length > 0) throw failed[0];
 }
 
 /** One item per person that waits, or one for all who need no read cursor. */

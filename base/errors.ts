@@ -32,3 +32,16 @@ export function codeOf(error: unknown): string {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Calls for each; what one of them throws still shows, but not before all others had their turn. @throws the first error */
+export function callEach<T>(items: Iterable<T>, call: (item: T) => void): void {
+  const failed: unknown[] = [];
+  for (const item of items) {
+    try {
+      call(item);
+    } catch (error) {
+      failed.push(error);
+    }
+  }
+  if (failed.length > 0) throw failed[0];
+}

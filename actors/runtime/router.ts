@@ -6,6 +6,7 @@
  * (SenderFIFO); nothing is forwarded on behalf of others, so nothing circles.
  */
 import type { Clock } from "../../base/clock.ts";
+import { callEach } from "../../base/errors.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { Random } from "../../base/random.ts";
 import type { NodeRun, Routing } from "../../placement/hosting.ts";
@@ -85,7 +86,7 @@ export class Router {
     const given = [...this.#pending.values()];
     this.#pending.clear();
     this.#byShard.clear();
-    for (const { onReply } of given) onReply(undefined);
+    callEach(given, ({ onReply }) => onReply(undefined));
   }
 
   /** How many envelopes reached a node that was not the owner. */
@@ -208,11 +209,11 @@ export class Router {
 
   #sweep(): void {
     const now = this.#parts.clock.now();
-    for (const pending of this.#pending.values()) {
-      if (pending.deadline > now) continue;
+    callEach(this.#pending.values(), (pending) => {
+      if (pending.deadline > now) return;
       this.#remove(pending);
       pending.onReply(undefined);
-    }
+    });
   }
 }
 

@@ -16,12 +16,17 @@ async function ownersAt(port: number): Promise<readonly string[] | undefined> {
   const tokens = jwtTokens(developmentSecret, () => Date.now());
   const claims = { tenant: benchTenant.id, role: "admin", user: "root" };
   const { token } = await tokens.issue(claims, tokenTtlMs);
-  const response = await fetch(`http://127.0.0.1:${port}/admin/placement`, {
-    headers: { authorization: `Bearer ${token}` },
-  });
-  if (!response.ok) return undefined;
-  const { shards } = (await response.json()) as Picture;
-  return shards.every(({ state }) => state === "stable") ? shards.map(({ owner }) => owner) : undefined;
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/admin/placement`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    if (!response.ok) return undefined;
+    const { shards } = (await response.json()) as Picture;
+    return shards.every(({ state }) => state === "stable") ? shards.map(({ owner }) => owner) : undefined;
+  } catch {
+    // A connection that was kept from the round before to a port that somebody else has now.
+    return undefined;
+  }
 }
 
 /** The name of the i-th node of a system. */

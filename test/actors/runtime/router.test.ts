@@ -59,6 +59,23 @@ describe("router", () => {
     expect([mine.value, theirs.value]).toEqual([{ kind: "busy" }, { kind: "value", value: 7 }]);
   });
 
+  it("gives up all that is due, whatever those who asked do with it", async () => {
+    const { time, router } = rig();
+    const broken = (): never => {
+      throw new Error("a broken asker");
+    };
+    router.askThen(envelope, 100, broken);
+    const seen = watch(router.ask(envelope, 100));
+    await expect(time.advance(1000)).rejects.toThrow("a broken asker");
+    await time.advance(1);
+    expect([seen.done, router.waiting]).toEqual([true, 0]);
+    router.askThen(envelope, 100, broken);
+    const last = watch(router.ask(envelope, 100));
+    expect(() => router.stop()).toThrow("a broken asker");
+    await time.advance(1);
+    expect(last.done).toBe(true);
+  });
+
   it("gives up within the bound", async () => {
     const { time, router } = rig();
     const seen = watch(router.ask(envelope, 1000));
