@@ -276,6 +276,6 @@ function pagesIn(items: readonly FollowItem[]): number {
   return items.reduce((count, { after }) => (after === undefined ? count : count + 1), 0);
 }
 
-function withoutPage({ after: _, ...item }: FollowItem): FollowItem {
-  return item;
+function withoutPage({ to, who }: FollowItem): FollowItem {
+  return who === undefined ? { to } : { to, who };
 }

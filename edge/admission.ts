@@ -2,8 +2,8 @@
  * How many connections may begin: a token bucket per node with two lanes, 80 % for resumes and 20 % for cold starts. A
  * lane takes from the other what that does not use: of its bucket, the upper half. A refusal says when to come back: each
  * the next free place in a line that moves at the lane's speed, so that those who come back in time find a token.
- * While the event loop is late a connection costs more than one token: the pace falls by a fifth at each late look and
- * rises evenly again (additive increase, multiplicative decrease, as in TCP), so that those who are served already feel
+ * While the node is strained (late event loop, slow store or bus, heap nearly full) a connection costs more than one token:
+ * the pace falls by a fifth at each such look and rises evenly again (additive increase, multiplicative decrease, as in TCP), so that those who are served already feel
  * little of a storm. A line that was told cannot be told again: it is reckoned with a pace that rises from now on.
  */
 import { lookMs } from "../actors/intake.ts";
@@ -14,10 +14,22 @@ import type { Random } from "../base/random.ts";
 export interface Admission {
   /** Milliseconds to wait; 0 admits. */
   admit(resume: boolean): number;
-  /** Told about twenty times a second how many milliseconds late the event loop is. */
-  breathe(lagMs: number): void;
-  /** How much of its speed is in force: 1 while the loop is in time. */
+  /** Told about twenty times a second how the node is doing. */
+  breathe(load: Load): void;
+  /** How much of its speed is in force: 1 while nothing is strained. */
   pace(): number;
+}
+
+/** What a node feels of its work and of what it depends on. */
+export interface Load {
+  /** How many milliseconds late the event loop is. */
+  readonly lagMs: number;
+  /** The longest that a commit has taken since the last look, or takes now, in milliseconds. */
+  readonly storeMs: number;
+  /** How many milliseconds late the bus is with the answer to a beat. */
+  readonly busMs: number;
+  /** Used share of what the heap may grow to, 0 to 1. */
+  readonly memory: number;
 }
 
 const resumeShare = 0.8;
@@ -25,8 +37,8 @@ const resumeShare = 0.8;
 const burstShare = 0.25;
 /** With less a lane could never lend. */
 const leastBurst = 2;
-/** Above this lag the pace falls. */
-const lateMs = 60;
+/** Above any of these the pace falls. */
+const most: Load = { lagMs: 60, storeMs: 250, busMs: 250, memory: 0.9 };
 const slower = 0.8;
 /** From the slowest pace to the full one in two and a half seconds. */
 const faster = 0.02;
@@ -44,8 +56,8 @@ interface Lane {
 }
 
 /**
- * Admission that follows the event loop.
- * @param perSecond connections a second in the long run, both lanes together, while the loop is not late
+ * Admission that follows what the node feels.
+ * @param perSecond connections a second in the long run, both lanes together, while nothing is strained
  */
 export function adaptiveAdmission(perSecond: number, random: Random, now: () => number): Admission {
   const lane = (share: number): Lane => {
@@ -58,8 +70,8 @@ export function adaptiveAdmission(perSecond: number, random: Random, now: () => 
   let pace = 1;
   return {
     pace: () => pace,
-    breathe(lagMs) {
-      pace = lagMs > lateMs ? Math.max(slowest, pace * slower) : Math.min(1, pace + faster);
+    breathe(load) {
+      pace = isStrained(load) ? Math.max(slowest, pace * slower) : Math.min(1, pace + faster);
     },
     admit(resume) {
       const at = now();
@@ -76,4 +88,8 @@ export function adaptiveAdmission(perSecond: number, random: Random, now: () => 
       return Math.ceil(own.lineEnd - at + random.float() * jitterMs);
     },
   };
+}
+
+function isStrained({ lagMs, storeMs, busMs, memory }: Load): boolean {
+  return lagMs > most.lagMs || storeMs > most.storeMs || busMs > most.busMs || memory > most.memory;
 }

@@ -49,6 +49,8 @@ export interface Placement extends Routing {
   stop(): Promise<void>;
   /** This node was declared dead and goes on as another run, with no shards; sockets may stay. */
   onReborn(handler: (self: NodeRun) => void): void;
+  /** How many milliseconds late the bucket is with the answer to a beat; 0 while none is expected. */
+  beatLateMs(): number;
   /** What an operator wants to see. */
   picture(): PlacementPicture;
 }
@@ -204,6 +206,11 @@ class PlacementNode implements Placement {
 
   onRoutes(handler: (shards: readonly number[]) => void): void {
     this.routes.onRoutes(handler);
+  }
+
+  beatLateMs(): number {
+    const ageMs = this.lease.ageMs();
+    return Number.isFinite(ageMs) ? Math.max(0, ageMs - this.timings.beatMs) : 0;
   }
 
   frozen(): boolean {

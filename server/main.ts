@@ -4,6 +4,7 @@
  */
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { getHeapStatistics } from "node:v8";
 import { directoryOf, type TenantConfig } from "../actors/directory.ts";
 import { sleep, systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
@@ -139,6 +140,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     directory,
     verify: tokens.verify,
     admission: adaptiveAdmission(config.admitPerSecond, random, () => clock.now()),
+    memory: usedHeapShare,
     parse: frameParser(),
     self: { node: name, version, url: config.url, zone: config.zone, lane: config.lane, capacity: 1 },
     shards: config.shards,
@@ -166,6 +168,11 @@ function leaveWithParent(leave: (why: string) => void): void {
 }
 
 const parentPollMs = 250;
+
+function usedHeapShare(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return used / limit;
+}
 
 const readyPollMs = 20;
 /** Beyond the time for sending clients away: handing over takes 20 s at most. */

@@ -48,6 +48,8 @@ export interface NodePorts {
   readonly directory: Directory;
   readonly verify: VerifyToken;
   readonly admission: Admission;
+  /** Used share of what the heap may grow to, 0 to 1. */
+  readonly memory: () => number;
   readonly parse: (text: string) => Parsed;
   /** Who this node is to the others. */
   readonly self: Omit<Member, "incarnation" | "state">;
@@ -146,6 +148,7 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
   });
   const { hub, router } = runtime;
   const { fullness, stop: stopGauging } = gaugeFullness(ports);
+  const host = runtime;
   gateway = new Gateway({
     routing: placement,
     random,
@@ -153,7 +156,13 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
     metrics,
     system,
     parse: ports.parse,
-    onLag: (lagMs) => ports.admission.breathe(lagMs),
+    onLag: (lagMs) =>
+      ports.admission.breathe({
+        lagMs,
+        storeMs: host.takeSlowestCommitMs(),
+        busMs: placement.beatLateMs(),
+        memory: ports.memory(),
+      }),
     connection: {
       clock,
       log,
@@ -182,7 +191,6 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
   metrics.gauge("usher_admission_pace", "Share of USHER_ADMIT that is in force", () =>
     ports.admission.pace(),
   );
-  const host = runtime;
   placement.onReborn(() => {
     host.reborn();
     connections.renewAll();

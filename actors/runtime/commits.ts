@@ -45,7 +45,10 @@ export class Committer implements LaneSender {
   readonly #commits: Counter;
   readonly #failures: Counter;
   readonly #latency: Histogram;
-  #calls = 0;
+  /** When the calls under way were sent. */
+  readonly #sentAt = new Set<{ readonly at: number }>();
+  /** The longest that a call took since somebody asked. */
+  #slowestMs = 0;
   #repeating = false;
   #scheduled = false;
 
@@ -83,6 +86,15 @@ export class Committer implements LaneSender {
     }
   }
 
+  /** The longest that a call has taken since this was asked last, or takes now, in milliseconds. */
+  takeSlowestMs(): number {
+    const now = this.#parts.clock.now();
+    let slowest = this.#slowestMs;
+    for (const { at } of this.#sentAt) slowest = Math.max(slowest, now - at);
+    this.#slowestMs = 0;
+    return slowest;
+  }
+
   #soon(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -105,11 +117,11 @@ export class Committer implements LaneSender {
       void this.#claimAgain(lanes, 0);
     }
     if (this.#parts.frozen()) return;
-    if (this.#calls < callsInFlight && !this.#repeating) {
+    if (this.#sentAt.size < callsInFlight && !this.#repeating) {
       const group = this.#again.shift();
       if (group !== undefined) this.#send(group.lanes, group.attempt);
     }
-    if (this.#calls >= callsInFlight || this.#dirty.size === 0) return;
+    if (this.#sentAt.size >= callsInFlight || this.#dirty.size === 0) return;
     const fresh = [...this.#dirty].filter((lane) => !this.#busy.has(lane));
     for (const lane of fresh) this.#dirty.delete(lane);
     this.#send(fresh, 0);
@@ -130,15 +142,15 @@ export class Committer implements LaneSender {
       this.#busy.add(lane);
     }
     if (ready.length > 0) void this.#call(ready, batches, attempt);
-    else if (this.#again.length > 0 && !this.#repeating && this.#calls < callsInFlight) this.#soon();
+    else if (this.#again.length > 0 && !this.#repeating && this.#sentAt.size < callsInFlight) this.#soon();
   }
 
   async #call(lanes: readonly Lane[], batches: readonly Batch[], attempt: number): Promise<void> {
     const { clock, store, owner } = this.#parts;
     const repeats = attempt > 0;
-    this.#calls++;
+    const sent = { at: clock.now() };
+    this.#sentAt.add(sent);
     if (repeats) this.#repeating = true;
-    const started = clock.now();
     const commits = batches.map(({ number, writes }, i) => {
       const lane = lanes[i];
       return { shard: lane?.shard ?? -1, epoch: lane?.epoch ?? 0, number, writes };
@@ -146,11 +158,12 @@ export class Committer implements LaneSender {
     let verdicts: readonly Verdict[] | undefined;
     try {
       verdicts = await store.commit(owner(), commits);
-      this.#latency.observe(clock.now() - started);
+      this.#latency.observe(clock.now() - sent.at);
     } catch (error) {
       this.#failed(lanes, attempt, error);
     }
-    this.#calls--;
+    this.#sentAt.delete(sent);
+    this.#slowestMs = Math.max(this.#slowestMs, clock.now() - sent.at);
     if (repeats) this.#repeating = false;
     if (verdicts !== undefined) this.#settle(lanes, batches, verdicts);
     this.#pump();

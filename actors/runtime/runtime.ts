@@ -203,6 +203,11 @@ export class Runtime implements Hosting {
     this.#links.take(payload);
   }
 
+  /** The longest that a commit has taken since this was asked last, or takes now, in milliseconds. */
+  takeSlowestCommitMs(): number {
+    return this.#committer.takeSlowestMs();
+  }
+
   /** This node goes on as another run: peers know nothing of it, whatever hung on the old run is renewed. */
   reborn(): void {
     this.#links.reset();

@@ -29,7 +29,8 @@ export class UsherReturner implements Returner, HotPath {
     this.#conv = conv;
     this.#client = client;
     const url = client.welcome?.url;
-    if (url !== undefined && !this.#scattered) this.#spec = { ...this.#spec, port: Number(new URL(url).port) };
+    if (url !== undefined && !this.#scattered)
+      this.#spec = { ...this.#spec, port: Number(new URL(url).port) };
   }
 
   cut(): void {

@@ -95,6 +95,7 @@ export class SimulatedNode {
         directory,
         verify: this.#settings.verify(process),
         admission: adaptiveAdmission(admitPerSecond, random, () => clock.now()),
+        memory: () => 0,
         parse,
         self: {
           node: name,

@@ -7,6 +7,7 @@ const visit = fc.record({
   gapMs: fc.oneof({ weight: 9, arbitrary: fc.nat(3) }, fc.nat(3000)),
   resume: fc.boolean(),
   lagMs: fc.constantFrom(0, 0, 10, 500),
+  storeMs: fc.constantFrom(0, 0, 20, 2000),
 });
 
 describe("admission under random crowds", () => {
@@ -20,9 +21,9 @@ describe("admission under random crowds", () => {
           let now = 0;
           const admission = adaptiveAdmission(perSecond, randomOf(seed, "admission"), () => now);
           const admitted: number[] = [];
-          for (const { gapMs, resume, lagMs } of visits) {
+          for (const { gapMs, resume, lagMs, storeMs } of visits) {
             now += gapMs;
-            admission.breathe(lagMs);
+            admission.breathe({ lagMs, storeMs, busMs: 0, memory: 0 });
             const waitMs = admission.admit(resume);
             if (waitMs === 0) admitted.push(now);
             else {

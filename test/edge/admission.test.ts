@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adaptiveAdmission } from "../../edge/admission.ts";
+import { adaptiveAdmission, type Load } from "../../edge/admission.ts";
 import type { Random } from "../../base/random.ts";
 
 function random(seed = 1): Random {
@@ -9,6 +9,8 @@ function random(seed = 1): Random {
     id: () => "id",
   };
 }
+
+const calm: Load = { lagMs: 0, storeMs: 0, busMs: 0, memory: 0 };
 
 /** A crowd that comes at once and comes back when it is told; returns when each was admitted. */
 function storm(perSecond: number, resumes: number, colds: number): { at: number; resume: boolean }[] {
@@ -72,33 +74,36 @@ describe("admission", () => {
     expect(admitted).toBeLessThan(2200);
   });
 
-  it("admits fewer while the event loop is late, and as many as before when it is not", () => {
+  it.each([
+    ["the event loop is late", { lagMs: 60 }, { lagMs: 61 }],
+    ["commits take long", { storeMs: 250 }, { storeMs: 251 }],
+    ["the bus answers late", { busMs: 250 }, { busMs: 251 }],
+    ["the heap is nearly full", { memory: 0.9 }, { memory: 0.91 }],
+  ])("admits fewer while %s, and as many as before when it is over", (_what, bearable, tooMuch) => {
     let now = 0;
     const admission = adaptiveAdmission(1000, random(), () => now);
-    const inOneSecond = (lagMs: number): number => {
+    const inOneSecond = (load: Partial<Load>): number => {
       let admitted = 0;
       for (const end = now + 1000; now < end; now++) {
-        if (now % 50 === 0) admission.breathe(lagMs);
+        if (now % 50 === 0) admission.breathe({ ...calm, ...load });
         if (admission.admit(true) === 0) admitted++;
       }
       return admitted;
     };
-    expect(inOneSecond(0)).toBeGreaterThan(950);
-    inOneSecond(100);
-    const late = inOneSecond(100);
+    expect(inOneSecond(bearable)).toBeGreaterThan(950);
+    inOneSecond(tooMuch);
+    const late = inOneSecond(tooMuch);
     expect(late).toBeGreaterThan(30);
     expect(late).toBeLessThan(70);
-    inOneSecond(0);
-    inOneSecond(0);
-    inOneSecond(0);
-    expect(inOneSecond(0)).toBeGreaterThan(950);
+    for (let seconds = 0; seconds < 3; seconds++) inOneSecond(bearable);
+    expect(inOneSecond(bearable)).toBeGreaterThan(950);
   });
 
   it("tells those who come while the loop is late to wait longer, as long as it takes to be in time again", () => {
     const admission = adaptiveAdmission(100, { float: () => 0, id: () => "" }, () => 0);
     while (admission.admit(true) === 0);
     const first = admission.admit(true);
-    for (let i = 0; i < 100; i++) admission.breathe(1000);
+    for (let i = 0; i < 100; i++) admission.breathe({ ...calm, lagMs: 1000 });
     const second = admission.admit(true);
     // A twentieth of the pace, and what it rises by in the 20 ms of the line so far: 1000 / (100 * 0.058).
     expect(second - first).toBe(173);

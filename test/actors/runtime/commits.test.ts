@@ -17,6 +17,25 @@ describe("committer", () => {
     expect(host.acked).toEqual([1, 2, 3]);
   });
 
+  it("tells how long calls take, each time of what was since it was asked last", async () => {
+    const { made, host } = await one();
+    const { committer, time, store } = made;
+    const commit = store.commit.bind(store);
+    let answer = (): void => {};
+    const asked = new Promise<void>((resolve) => (answer = resolve));
+    store.commit = (name, commits) => asked.then(() => commit(name, commits));
+    expect(committer.takeSlowestMs()).toBe(0);
+    host.add();
+    await time.advance(700);
+    expect(committer.takeSlowestMs()).toBe(700);
+    await time.advance(100);
+    answer();
+    await time.advance(100);
+    expect(host.acked).toEqual([1]);
+    expect(committer.takeSlowestMs()).toBe(800);
+    expect(committer.takeSlowestMs()).toBe(0);
+  });
+
   it("asks the same number again with exactly the same writes when the answer is lost", async () => {
     const { made, host } = await one();
     made.store.fate = "lost";
