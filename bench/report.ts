@@ -1,5 +1,5 @@
 /** Results as a table for people and as one line for programs. */
-import { round, spreadOf, type Spread } from "./measure/spread.ts";
+import { round, rounded, spreadOf, type Spread } from "./measure/spread.ts";
 import type { Rounds } from "./runs/alternate.ts";
 import type { Bench } from "./runs/bench.ts";
 
@@ -83,10 +83,5 @@ export function tableOf(report: Report, rounds: Rounds): string {
 
 function cell(spread: Spread | undefined): string {
   if (spread === undefined) return "-";
-  return `${short(spread.median)} (${short(spread.min)}-${short(spread.max)})`;
-}
-
-function short(value: number): string {
-  if (Math.abs(value) >= 100) return Math.round(value).toString();
-  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+  return `${rounded(spread.median)} (${rounded(spread.min)}-${rounded(spread.max)})`;
 }

@@ -1,5 +1,5 @@
 /** Kept outcomes as tables of Markdown, between two marks of a page whose other text stays as it is. */
-import type { Spread } from "./measure/spread.ts";
+import { rounded, type Spread } from "./measure/spread.ts";
 import type { Figures } from "./report.ts";
 import type { Machine, Result } from "./results.ts";
 
@@ -52,13 +52,8 @@ function cellOf(figures: Figures, key: string): string {
 }
 
 function spreadText({ median, min, max }: Spread): string {
-  const [middle, low, high] = [median, min, max].map(short);
+  const [middle, low, high] = [median, min, max].map(rounded);
   return low === high ? `${middle}` : `${middle} (${low}-${high})`;
-}
-
-function short(value: number): string {
-  if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toString();
-  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 }
 
 /** Columns are as wide as their widest cell, as the formatter wants them. */

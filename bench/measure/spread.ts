@@ -18,3 +18,10 @@ export function spreadOf(values: readonly number[]): Spread {
 export function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
+
+/** A figure as tables show it: three digits that mean something, whole numbers whole. */
+export function rounded(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 100 || Number.isInteger(value)) return Math.round(value).toString();
+  return value.toFixed(size >= 10 ? 1 : size >= 0.1 ? 2 : 3);
+}
