@@ -134,7 +134,7 @@ describe("connection log", () => {
       made.log.note(attach);
       made.log.note(detach);
       made.clock.advance(flushMs);
-      await eventually(() => made.dropped === 2 * round, 5000, "two more lines are given up");
+      await eventually(() => made.dropped === 2 * round, 15_000, "two more lines are given up");
     }
     expect(made.warnings.map(({ level }) => level)).toEqual(["warn"]);
     const room = join(dir, "room");
