@@ -65,7 +65,7 @@ export class Subscription implements Listener {
   #readRecord: string | undefined;
   #described: Described | undefined;
   #first: LogEvent | undefined;
-  /** What came with the follow, until the pump has looked at it or the log has gone on. */
+  /** What came with the follow, until deliveries begin. */
   #page: FollowedPage | undefined;
 
   /** @param cursor what the device holds, if it said so: what comes next is asked for with the follow */
@@ -240,6 +240,8 @@ export class Subscription implements Listener {
     };
     this.#pump = new Pump(port, this.reader, base);
     this.#pump.kick(this.#tail);
+    // It was good for the first read, if there was one.
+    this.#page = undefined;
   }
 
   /** The page that came with the follow, as long as it is what a read would bring. */

@@ -2,9 +2,10 @@
  * How many connections may begin: a token bucket per node with two lanes, 80 % for resumes and 20 % for cold starts. A
  * lane takes from the other what that does not use: of its bucket, the upper half. A refusal says when to come back: each
  * the next free place in a line that moves at the lane's speed, so that those who come back in time find a token.
- * While the node is strained (late event loop, slow store or bus, heap nearly full) a connection costs more than one token:
- * the pace falls by a fifth at each such look and rises evenly again (additive increase, multiplicative decrease, as in TCP), so that those who are served already feel
- * little of a storm. A line that was told cannot be told again: it is reckoned with a pace that rises from now on.
+ * While the node is strained (late event loop, slow store or bus, heap nearly full) a connection costs more than one token: the
+ * pace falls by a fifth at each such look and rises evenly again (additive increase, multiplicative decrease, as in TCP), so
+ * that those who are served already feel little of a storm. A line that was told cannot be told again: it is reckoned with a
+ * pace that rises from now on.
  */
 import { lookMs } from "../actors/intake.ts";
 import { RateLimit } from "../actors/rate-limit.ts";
