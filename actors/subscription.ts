@@ -247,7 +247,6 @@ export class Subscription implements Listener {
   /** The page that came with the follow, as long as it is what a read would bring. */
   #held(after: number): Promise<Page> | undefined {
     const page = this.#page;
-    this.#page = undefined;
     if (page?.after !== after || page.end < (this.#tail?.seq ?? 0)) return undefined;
     return Promise.resolve({ events: page.events.map((event) => new EncodedEvent(event)), end: page.end });
   }

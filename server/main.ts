@@ -156,6 +156,11 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
   log.info("listening", { port, mode: config.cluster === undefined ? "embedded" : "cluster" });
 }
 
+function usedHeapShare(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return used / limit;
+}
+
 /** npm and its shell end at a signal without passing it on: a node that they started drains when they are gone. */
 function leaveWithParent(leave: (why: string) => void): void {
   const parent = process.ppid;
@@ -168,11 +173,6 @@ function leaveWithParent(leave: (why: string) => void): void {
 }
 
 const parentPollMs = 250;
-
-function usedHeapShare(): number {
-  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-  return used / limit;
-}
 
 const readyPollMs = 20;
 /** Beyond the time for sending clients away: handing over takes 20 s at most. */

@@ -2,10 +2,21 @@ import { describe, expect, it } from "vitest";
 import { closeCodes } from "../../protocol/codes.ts";
 import type { ConversationId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
-import { edgeWorld, logOf } from "./edge-world.ts";
+import { edgeWorld, logOf, type EdgeWorld } from "./edge-world.ts";
 
 const conv = "s.ann.1" as ConversationId;
 const described = { conv, kind: "support", open: true, openedAt: 5, channel: "web" } as const;
+
+/** Sessions do not answer an attach before the returned function is called. */
+function holdAttach(world: EdgeWorld): () => void {
+  let attach = (): void => {};
+  const session = new Promise<void>((resolve) => (attach = resolve));
+  world.answer = (envelope) =>
+    envelope.k === "attach"
+      ? session.then(() => ({ kind: "attached", gen: 1, description: world.description }))
+      : undefined;
+  return () => attach();
+}
 
 describe("welcome", () => {
   it("tells of each conversation where it ends, where deliveries begin, and what is unread", async () => {
@@ -81,12 +92,7 @@ describe("welcome", () => {
   it("follows what the token alone opens while the session is still asked, and nothing of others", async () => {
     const world = edgeWorld();
     world.log(conv).append();
-    let attach = (): void => {};
-    const session = new Promise<void>((resolve) => (attach = resolve));
-    world.answer = (envelope) =>
-      envelope.k === "attach"
-        ? session.then(() => ({ kind: "attached", gen: 1, description: world.description }))
-        : undefined;
+    const attach = holdAttach(world);
     const cursors = { [conv]: [0, 0], "s.bob.1": [0, 0], "g.team": [0, 0], "not a name": [0, 0] };
     const client = await world.attached("visitor.ann", "d", cursors);
     expect(client.of("welcome")).toHaveLength(0);
@@ -113,12 +119,7 @@ describe("welcome", () => {
     const world = edgeWorld();
     world.description = { follows: [described] };
     for (let i = 0; i < 4; i++) world.log(conv).append();
-    let attach = (): void => {};
-    const session = new Promise<void>((resolve) => (attach = resolve));
-    world.answer = (envelope) =>
-      envelope.k === "attach"
-        ? session.then(() => ({ kind: "attached", gen: 1, description: world.description }))
-        : undefined;
+    const attach = holdAttach(world);
     const client = await world.attached("visitor.ann", "d", { [conv]: [2, 1] });
     await world.say(conv);
     attach();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeAddress, sessionAddress, shardOf } from "../../actors/address.ts";
 import { directoryOf } from "../../actors/directory.ts";
-import { sleep } from "../../base/clock.ts";
+import { sleep, type Clock } from "../../base/clock.ts";
 import { Failure } from "../../base/errors.ts";
 import { silentMetrics } from "../../base/metrics.ts";
 import type { Load } from "../../edge/admission.ts";
@@ -14,8 +14,10 @@ import { faultyStore } from "../support/faulty-store.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { virtualTime } from "../support/virtual-clock.ts";
 
-const never = Promise.reject(new Failure("KV_UNAVAILABLE", "nobody answers"));
-never.catch(() => {});
+async function unanswered(clock: Clock): Promise<never> {
+  await sleep(clock, 5000);
+  throw new Failure("KV_UNAVAILABLE", "nobody answers");
+}
 
 describe("node", () => {
   it("tells its admission how the loop, the store, the bus and the heap are doing", async () => {
@@ -33,8 +35,7 @@ describe("node", () => {
       transport: loopbackNetwork(clock).transport("a"),
       kv: {
         ...kv,
-        update: (key, value, revision) =>
-          away ? sleep(clock, 5000).then(() => never) : kv.update(key, value, revision),
+        update: (key, value, revision) => (away ? unanswered(clock) : kv.update(key, value, revision)),
       },
       store,
       directory: directoryOf([]),
