@@ -1,8 +1,8 @@
 /**
  * Sends the lanes' batches, many shards in one call. Role: gathers what waits, asks again what failed, claims again what
  * is in doubt. Boundary: knows no actor and looks into no batch.
- * Invariants: at most two calls are in flight, and of those at most one repeats another, so that what fails for one part
- * of the store holds up nothing else for long; a lane is in one call or one claim at a time; frozen, nothing is committed.
+ * Invariants: one call is in flight, and beside it at most one that repeats another, so that what fails for one part of the
+ * store holds up nothing else for long; a lane is in one call or one claim at a time; frozen, nothing is committed.
  */
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { fullJitterMs, type Random } from "../../base/random.ts";
@@ -30,7 +30,6 @@ interface Group {
   readonly attempt: number;
 }
 
-const callsInFlight = 2;
 const retryBaseMs = 25;
 const retryCapMs = 1000;
 
@@ -49,6 +48,8 @@ export class Committer implements LaneSender {
   readonly #sentAt = new Set<{ readonly at: number }>();
   /** The longest that a call took since somebody asked. */
   #slowestMs = 0;
+  /** Whether a call is in flight: a fresh one, one that repeats another. */
+  #calling = false;
   #repeating = false;
   #scheduled = false;
 
@@ -117,11 +118,11 @@ export class Committer implements LaneSender {
       void this.#claimAgain(lanes, 0);
     }
     if (this.#parts.frozen()) return;
-    if (this.#sentAt.size < callsInFlight && !this.#repeating) {
+    if (!this.#repeating) {
       const group = this.#again.shift();
       if (group !== undefined) this.#send(group.lanes, group.attempt);
     }
-    if (this.#sentAt.size >= callsInFlight || this.#dirty.size === 0) return;
+    if (this.#calling || this.#dirty.size === 0) return;
     const fresh = [...this.#dirty].filter((lane) => !this.#busy.has(lane));
     for (const lane of fresh) this.#dirty.delete(lane);
     this.#send(fresh, 0);
@@ -142,7 +143,7 @@ export class Committer implements LaneSender {
       this.#busy.add(lane);
     }
     if (ready.length > 0) void this.#call(ready, batches, attempt);
-    else if (this.#again.length > 0 && !this.#repeating && this.#sentAt.size < callsInFlight) this.#soon();
+    else if (this.#again.length > 0 && !this.#repeating) this.#soon();
   }
 
   async #call(lanes: readonly Lane[], batches: readonly Batch[], attempt: number): Promise<void> {
@@ -151,6 +152,7 @@ export class Committer implements LaneSender {
     const sent = { at: clock.now() };
     this.#sentAt.add(sent);
     if (repeats) this.#repeating = true;
+    else this.#calling = true;
     const commits = batches.map(({ number, writes }, i) => {
       const lane = lanes[i];
       return { shard: lane?.shard ?? -1, epoch: lane?.epoch ?? 0, number, writes };
@@ -165,6 +167,7 @@ export class Committer implements LaneSender {
     this.#sentAt.delete(sent);
     this.#slowestMs = Math.max(this.#slowestMs, clock.now() - sent.at);
     if (repeats) this.#repeating = false;
+    else this.#calling = false;
     if (verdicts !== undefined) this.#settle(lanes, batches, verdicts);
     this.#pump();
   }

@@ -17,6 +17,19 @@ describe("committer", () => {
     expect(host.acked).toEqual([1, 2, 3]);
   });
 
+  it("gathers what all shards write while a call is in flight into one next call", async () => {
+    const made = commitRig();
+    const all = await hosts(made, 3);
+    made.store.fate = "slow";
+    for (const host of all) {
+      host.add();
+      await made.time.advance(1);
+    }
+    await made.time.advance(100);
+    expect(made.store.asked.map((commits) => commits.map(({ shard }) => shard))).toEqual([[0], [1, 2]]);
+    expect(all.map(({ acked }) => acked)).toEqual([[1], [1], [1]]);
+  });
+
   it("tells how long calls take, each time of what was since it was asked last", async () => {
     const { made, host } = await one();
     const { committer, time, store } = made;
@@ -52,7 +65,7 @@ describe("committer", () => {
     expect(host.acked).toEqual([1, 2]);
   });
 
-  it("keeps to two calls in flight also when many shards are asked again", async () => {
+  it("keeps to one call in flight and one that repeats another, also when many shards are asked again", async () => {
     const made = commitRig();
     const all = await hosts(made, 12);
     made.store.fate = "late";
