@@ -150,7 +150,10 @@ export class Hub {
     return this.#replays.shared(log, after);
   }
 
-  /** Reads a page for one client; undefined when the store does not answer, or too many wait. */
+  /**
+   * Reads a page for one client, at most `limit` events and not more than one read brings; undefined when the store does
+   * not answer, or too many wait.
+   */
   page(log: string, range: { after: number } | { before: number }, limit: number): Promise<Page | undefined> {
     return this.#replays.single(log, range, limit);
   }

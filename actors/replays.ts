@@ -1,12 +1,13 @@
 /**
  * Reads of logs for the connections of one node. Role: pumps at the same place share one read; at most 64 run at a time.
  * Invariants: a shared read begins after it was asked for, so that it holds whatever was committed before (Converges);
- * what waits is bounded (StormBounded): pumps wait for one read each, clients' own pages are refused beyond a bound.
+ * what waits is bounded (StormBounded): pumps wait for one read each, clients' own pages are refused beyond a bound, and no
+ * read brings more than `readEventsMax` events.
  */
-import { limits } from "../protocol/limits.ts";
 import type { LogQuery, LogSlice } from "../store/store.ts";
 import { decodeAddress, shardOf } from "./address.ts";
 import { fromStored, type EncodedEvent } from "./encoded-event.ts";
+import { readEventsMax } from "./runtime/loads.ts";
 
 /** A part of a log. */
 export interface Page {
@@ -43,19 +44,19 @@ export class Replays {
     const key = `${log}@${after}`;
     const next = this.#next.get(key);
     if (next !== undefined) return next;
-    const read = this.#afterRunning(key, () => this.#fetch({ after }, log, limits.maxPageEvents));
+    const read = this.#afterRunning(key, () => this.#fetch({ after }, log, readEventsMax));
     this.#next.set(key, read);
     return read;
   }
 
-  /** Any part of a log; undefined also when too many wait. */
+  /** Any part of a log, at most `limit` events and perhaps fewer; undefined also when too many wait. */
   single(
     log: string,
     range: { after: number } | { before: number },
     limit: number,
   ): Promise<Page | undefined> {
     if (this.#queue.length >= pagesWaitingMax) return Promise.resolve(undefined);
-    return this.#admit(() => this.#fetch(range, log, limit));
+    return this.#admit(() => this.#fetch(range, log, Math.min(limit, readEventsMax)));
   }
 
   async #afterRunning(key: string, fetch: () => Promise<Page | undefined>): Promise<Page | undefined> {

@@ -10,6 +10,7 @@ import { within } from "../base/clock.ts";
 import { conversationAddress, encodeAddress, sessionAddress, sessionId, shardOf } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import type { Principal, SessionDescription } from "./messages.ts";
+import { readEventsMax } from "./runtime/loads.ts";
 import { conversationOf, errorFrame, viewOf } from "./server-frames.ts";
 
 type Request = Exclude<RequestFrame, { t: "auth" | "reauth" | "dack" | "ping" | "pong" }>;
@@ -106,7 +107,8 @@ interface VisiblePage {
   readonly end: number;
 }
 
-const emptyPagesMax = 20;
+/** Reads for one page: a log may hold many events that are not for this reader. */
+const readsMax = 100;
 const busyWaitMs = 500;
 const logAway = "the log cannot be read now";
 
@@ -118,39 +120,47 @@ async function readVisible(
   limit: number,
   reader: Audience,
 ): Promise<VisiblePage | undefined> {
+  const up = "after" in range;
+  const found: LogEvent[] = [];
   let from = range;
-  for (let tries = 0; ; tries++) {
-    const page = await parts.hub.page(log, from, limit);
+  let room: number = limits.maxPageBytes;
+  for (let reads = 1; ; reads++) {
+    const page = await parts.hub.page(log, from, reads === 1 ? limit : readEventsMax);
     if (page === undefined) return undefined;
-    const up = "after" in from;
-    const events = fitting(page.events, up);
-    const first = events[0]?.seq ?? 1;
-    const last = events.at(-1)?.seq ?? page.end;
-    const more = up ? last < page.end : first > 1;
-    const items = events
-      .filter((event) => visibleTo(event, reader))
-      .map((event) => ({
-        seq: event.seq,
-        epoch: event.epoch,
-        prev: prevFor(event, reader),
-        ev: viewOf(event),
-      }));
-    if (items.length > 0 || !more || tries >= emptyPagesMax) return { items, more, end: page.end };
-    from = up ? { after: last } : { before: first };
+    const ordered = up ? page.events : page.events.toReversed();
+    const visible = ordered.filter((event) => visibleTo(event, reader));
+    const taken = fitting(visible.slice(0, limit - found.length), room, found.length === 0);
+    found.push(...taken.events);
+    room -= taken.bytes;
+    const cut = taken.events.length < visible.length;
+    const reached = (cut ? found : ordered).at(-1)?.seq;
+    const more = reached !== undefined && (up ? reached < page.end : reached > 1);
+    if (cut || found.length === limit || !more || reads >= readsMax) {
+      const items = (up ? found : found.toReversed()).map((event) => itemOf(event, reader));
+      return { items, more, end: page.end };
+    }
+    from = up ? { after: reached } : { before: reached };
   }
 }
 
-/** As many events as one page may hold in bytes, from the end where reading goes on; one at least. */
-function fitting(events: readonly LogEvent[], up: boolean): readonly LogEvent[] {
-  const ordered = up ? events : events.toReversed();
+function itemOf(event: LogEvent, reader: Audience): Item {
+  const { seq, epoch } = event;
+  return { seq, epoch, prev: prevFor(event, reader), ev: viewOf(event) };
+}
+
+/** As many of the events, in this order, as there is room for; one at least if it `must`. */
+function fitting(
+  events: readonly LogEvent[],
+  room: number,
+  must: boolean,
+): { readonly events: readonly LogEvent[]; readonly bytes: number } {
   let bytes = 0;
-  let taken = 0;
-  for (const event of ordered) {
-    bytes += utf8Bytes(JSON.stringify(event));
-    if (bytes > limits.maxPageBytes && taken > 0) break;
-    taken++;
+  for (const [i, event] of events.entries()) {
+    const size = utf8Bytes(JSON.stringify(event));
+    if (bytes + size > room && (i > 0 || !must)) return { events: events.slice(0, i), bytes };
+    bytes += size;
   }
-  return up ? events.slice(0, taken) : events.slice(events.length - taken);
+  return { events, bytes };
 }
 
 function utf8Bytes(text: string): number {

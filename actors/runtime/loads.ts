@@ -3,6 +3,12 @@ import type { Store } from "../../store/store.ts";
 import { batched } from "./batch.ts";
 import type { Loads } from "./host-parts.ts";
 
+/**
+ * Events that are asked for in one read of a log at most: 64 messages of the largest size are 3 MB, of the usual size 20 KB.
+ * Who needs more reads on.
+ */
+export const readEventsMax = 64;
+
 /** The store's reads, each gathered with the others of its turn. */
 export function loadsOf(clock: Clock, store: Store): Loads {
   return {

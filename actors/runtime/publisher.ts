@@ -26,6 +26,8 @@ interface Published {
 
 /** What a device has missed while it was away for a moment; who has missed more reads the rest from the log. */
 const pageEvents = 32;
+/** Characters of all pages in one answer; whose page does not fit reads for itself. */
+const pagesMaxUnits = 256 * 1024;
 
 /** The publisher of one shard under one epoch. */
 export class Publisher {
@@ -48,7 +50,7 @@ export class Publisher {
     const tails = await this.#host.persist(() => Promise.all(items.map((item) => this.#tailOf(item))));
     if (tails === undefined) return respond?.({ kind: "busy" });
     // What was published while the others were read is in the answer too: it went out before it.
-    const now = tails.map((followed) => ({
+    const now = fitting(tails).map((followed) => ({
       ...followed,
       tail: this.#followers.tail(followed.to) ?? followed.tail,
     }));
@@ -142,4 +144,17 @@ export class Publisher {
     const stored = await this.#host.parts.loads.tail({ shard: this.#host.shard, log });
     if (stored !== undefined) this.#followers.noteTail(log, wireFromStored(stored));
   }
+}
+
+/** Leaves the pages out for which there is no room in one answer. */
+function fitting(tails: readonly FollowedTail[]): readonly FollowedTail[] {
+  let room = pagesMaxUnits;
+  return tails.map((followed) => {
+    const { page, ...rest } = followed;
+    if (page === undefined) return followed;
+    const units = page.events.reduce((sum, [, , , , , , view]) => sum + view.length, 0);
+    if (units > room) return rest;
+    room -= units;
+    return followed;
+  });
 }

@@ -55,7 +55,7 @@ function hubWorld(): HubWorld {
       async readLog(query): Promise<LogSlice> {
         const after = "after" in query ? query.after : 0;
         reads.push(after);
-        const events = model.events.filter(({ seq }) => seq > after);
+        const events = model.events.filter(({ seq }) => seq > after).slice(0, query.limit);
         const end = model.end?.seq ?? 0;
         await world.readLog();
         return { events: events.map((event) => ({ seq: event.seq, event: JSON.stringify(event) })), end };
@@ -295,6 +295,14 @@ describe("hub", () => {
     }
     await Promise.all(reads);
     expect(world.hub.sizes).toEqual({ followed: 0, replays: 0, queued: 0 });
+  });
+
+  it("reads no more than 64 events at a time", async () => {
+    const world = hubWorld();
+    for (let i = 0; i < 100; i++) world.model.append();
+    expect((await world.hub.read(log, 0))?.events).toHaveLength(64);
+    expect((await world.hub.page(log, { after: 10 }, 300))?.events).toHaveLength(64);
+    expect((await world.hub.page(log, { after: 10 }, 3))?.events).toHaveLength(3);
   });
 
   it("refuses clients' pages when too many wait", async () => {

@@ -42,6 +42,22 @@ describe("sync", () => {
     expect(JSON.stringify(client.frames)).not.toContain("note");
   });
 
+  it("joins a page of reads that are bounded, up and down, also where notes stand between", async () => {
+    const { world, client } = await withLog(900, 3);
+    const asked: number[] = [];
+    world.gate = ({ limit }) => Promise.resolve(void asked.push(limit));
+    await client.say({ t: "sync", id: 1, conv, after: 10 });
+    await client.say({ t: "sync", id: 2, conv, before: 891 });
+    await client.say({ t: "sync", id: 3, conv, after: 896, limit: 2 });
+    const shown = Array.from({ length: 900 }, (_, i) => i + 1).filter((seq) => seq % 3 !== 0);
+    const [up, down, rest] = client.of("page");
+    expect(up?.items.map(({ seq }) => seq)).toEqual(shown.filter((seq) => seq > 10).slice(0, 300));
+    expect(down?.items.map(({ seq }) => seq)).toEqual(shown.filter((seq) => seq < 891).slice(-300));
+    expect(rest?.items.map(({ seq }) => seq)).toEqual([898, 899]);
+    expect([up?.more, down?.more, rest?.more]).toEqual([true, true, false]);
+    expect(Math.max(...asked)).toBe(64);
+  });
+
   it("counts a page's bytes as UTF-8", async () => {
     const world = edgeWorld();
     for (let i = 0; i < 20; i++) {

@@ -266,6 +266,25 @@ describe("runtime", () => {
     expect(await follow(99)).toEqual({ seqs: [], after: 99, end: 40, tail: 40 });
   });
 
+  it("leaves the pages out that are too large for one answer, and keeps those that fit", async () => {
+    const { on, node } = await oneNode();
+    const logs = [0, 1, 2].map((nth) => on.address("session", 0, nth));
+    for (const [nth, address] of logs.entries()) {
+      const append = "x".repeat(nth === 1 ? 20_000 : 9000);
+      for (let i = 0; i < 10; i++) node.tell(address, { append });
+    }
+    await on.time.advance(1000);
+    const items = logs.map((address) => ({ to: encodeAddress(address), after: 0 }));
+    const seen = watch(node.runtime.router.ask({ k: "follow", shard: 0, items }, 1000));
+    await on.time.advance(100);
+    const tails = seen.value?.kind === "tails" ? seen.value.tails : [];
+    expect(tails.map(({ page, tail }) => [page?.events.length, tail?.seq])).toEqual([
+      [10, 10],
+      [undefined, 10],
+      [10, 10],
+    ]);
+  });
+
   it("tells a staff session of its devices also when its inbox was full", async () => {
     const { on, node } = await oneNode();
     const to = on.address("session", 0);
