@@ -44,6 +44,7 @@ export async function startLocalNode(spec: NodeSpec): Promise<LocalNode> {
     args: [
       "--max-semi-space-size=16",
       "--no-parallel-scavenge",
+      "--no-minor-gc-task",
       "--disable-warning=ExperimentalWarning",
       "server/main.ts",
     ],
