@@ -34,8 +34,9 @@ export interface Kv {
   /** Deletes whatever is there. @throws Failure KV_UNAVAILABLE */
   delete(key: string): Promise<void>;
   /**
-   * Calls back for every present entry first, then for every change; it may silently go deaf, so its user watches for
-   * an echo and watches anew. @throws Failure KV_UNAVAILABLE
+   * Calls back for every present entry first, then for changes in their order: of several that overtake each other on one
+   * key, only the last is certain. It may silently go deaf, so its user watches for an echo and watches anew.
+   * @throws Failure KV_UNAVAILABLE
    */
   watch(handler: (change: KvChange) => void): Promise<KvWatch>;
   /** Whether the connection to the bucket is up. */

@@ -7,7 +7,7 @@ import type { PlacementTimings } from "./timings.ts";
 /**
  * Who is there, and who has been silent for how long, as this node's own watch and own clock see it.
  *
- * Boundary: told of every change under `node.*`; never reads a remote timestamp and decides nothing, it only says
+ * Boundary: told of the changes under `node.*`; never reads a remote timestamp and decides nothing, it only says
  * which runs are to be declared dead.
  * Invariants: silence counts only while the own beat echoes back fresh, and after a gap all waiting starts anew, so
  * that NATS coming back kills nobody. A missing key is no evidence of anything but silence. A death that the table

@@ -85,26 +85,26 @@ export function kvContract(name: string, open: () => Promise<KvPair>): void {
       expect(await pair.a.get("nothing")).toBeUndefined();
     });
 
-    it("tells a watch what is there, then every change in order", async () => {
-      const present = revisionOf(await pair.a.create("present", "0"));
+    // A bucket keeps one value per key: what is overtaken before it was sent may never be told.
+    it("tells a watch what is there, then changes in their order, the last one for certain", async () => {
+      const written = new Map([[revisionOf(await pair.a.create("present", "0")), "0"]]);
       const seen: KvChange[] = [];
       const watch = await pair.b.watch((change) => seen.push(change));
       await eventually(() => seen.length === 1);
       let revision = revisionOf(await pair.a.create("k", "1"));
-      const revisions = [present, revision];
+      written.set(revision, "1");
       for (let i = 2; i <= 30; i++) {
         revision = revisionOf(await pair.a.update("k", String(i), revision));
-        revisions.push(revision);
+        written.set(revision, String(i));
       }
       await pair.a.delete("k");
-      await eventually(() => seen.length === 32);
-      expect(seen.slice(0, 31).map(({ revision: at }) => at)).toEqual(revisions);
-      expect(seen.map(({ value }) => value)).toEqual([
-        "0",
-        ...Array.from({ length: 30 }, (_, i) => String(i + 1)),
-        undefined,
-      ]);
-      expect(seen.at(-1)?.revision).toBeGreaterThan(revision);
+      await eventually(() => seen.at(-1)?.key === "k" && seen.at(-1)?.value === undefined);
+      const changes = seen.slice(0, -1);
+      expect(changes[0]).toMatchObject({ key: "present", value: "0" });
+      for (const { revision: at, value } of changes) expect(written.get(at)).toBe(value);
+      const revisions = seen.map(({ revision: at }) => at);
+      expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
+      expect(revisions.at(-1)).toBeGreaterThan(revision);
       watch.stop();
     });
 
