@@ -44,13 +44,10 @@ export class Committer implements LaneSender {
   readonly #commits: Counter;
   readonly #failures: Counter;
   readonly #latency: Histogram;
-  /** When the calls under way were sent. */
-  readonly #sentAt = new Set<{ readonly at: number }>();
+  /** When the calls under way were sent: a fresh one, and one that repeats another. */
+  readonly #sentAt: Record<"fresh" | "repeat", number | undefined> = { fresh: undefined, repeat: undefined };
   /** The longest that a call took since somebody asked. */
   #slowestMs = 0;
-  /** Whether a call is in flight: a fresh one, one that repeats another. */
-  #calling = false;
-  #repeating = false;
   #scheduled = false;
 
   constructor(parts: CommitterParts) {
@@ -91,7 +88,7 @@ export class Committer implements LaneSender {
   takeSlowestMs(): number {
     const now = this.#parts.clock.now();
     let slowest = this.#slowestMs;
-    for (const { at } of this.#sentAt) slowest = Math.max(slowest, now - at);
+    for (const at of Object.values(this.#sentAt)) slowest = Math.max(slowest, now - (at ?? now));
     this.#slowestMs = 0;
     return slowest;
   }
@@ -118,11 +115,11 @@ export class Committer implements LaneSender {
       void this.#claimAgain(lanes, 0);
     }
     if (this.#parts.frozen()) return;
-    if (!this.#repeating) {
+    if (this.#sentAt.repeat === undefined) {
       const group = this.#again.shift();
       if (group !== undefined) this.#send(group.lanes, group.attempt);
     }
-    if (this.#calling || this.#dirty.size === 0) return;
+    if (this.#sentAt.fresh !== undefined || this.#dirty.size === 0) return;
     const fresh = [...this.#dirty].filter((lane) => !this.#busy.has(lane));
     for (const lane of fresh) this.#dirty.delete(lane);
     this.#send(fresh, 0);
@@ -143,16 +140,14 @@ export class Committer implements LaneSender {
       this.#busy.add(lane);
     }
     if (ready.length > 0) void this.#call(ready, batches, attempt);
-    else if (this.#again.length > 0 && !this.#repeating) this.#soon();
+    else if (this.#again.length > 0 && this.#sentAt.repeat === undefined) this.#soon();
   }
 
   async #call(lanes: readonly Lane[], batches: readonly Batch[], attempt: number): Promise<void> {
     const { clock, store, owner } = this.#parts;
-    const repeats = attempt > 0;
-    const sent = { at: clock.now() };
-    this.#sentAt.add(sent);
-    if (repeats) this.#repeating = true;
-    else this.#calling = true;
+    const kind = attempt > 0 ? "repeat" : "fresh";
+    const sentAt = clock.now();
+    this.#sentAt[kind] = sentAt;
     const commits = batches.map(({ number, writes }, i) => {
       const lane = lanes[i];
       return { shard: lane?.shard ?? -1, epoch: lane?.epoch ?? 0, number, writes };
@@ -160,14 +155,12 @@ export class Committer implements LaneSender {
     let verdicts: readonly Verdict[] | undefined;
     try {
       verdicts = await store.commit(owner(), commits);
-      this.#latency.observe(clock.now() - sent.at);
+      this.#latency.observe(clock.now() - sentAt);
     } catch (error) {
       this.#failed(lanes, attempt, error);
     }
-    this.#sentAt.delete(sent);
-    this.#slowestMs = Math.max(this.#slowestMs, clock.now() - sent.at);
-    if (repeats) this.#repeating = false;
-    else this.#calling = false;
+    this.#sentAt[kind] = undefined;
+    this.#slowestMs = Math.max(this.#slowestMs, clock.now() - sentAt);
     if (verdicts !== undefined) this.#settle(lanes, batches, verdicts);
     this.#pump();
   }
