@@ -1,7 +1,6 @@
 import type { LogQuery, LogSlice, Store, Stored } from "../store.ts";
 import { list } from "./batch.ts";
 import type { RedisCalls } from "./calls.ts";
-import type { Command } from "./connection.ts";
 import type { RedisKeys } from "./keys.ts";
 import { scripts } from "./scripts.ts";
 
@@ -11,9 +10,42 @@ export type RedisReads = Pick<
   "fences" | "readLogs" | "tails" | "load" | "kept" | "obligations" | "due" | "isMember" | "stamped"
 >;
 
+/** One read, as read.lua takes it. */
+interface Read {
+  readonly shard: number;
+  readonly key: string;
+  readonly args: readonly (string | number)[];
+  /** How many entries it may bring. */
+  readonly most: number;
+}
+
+/** A script must not hold the server up for long: what may bring more becomes several. */
+const entriesPerScript = 2048;
+/** An actor has a few fields, a record is one entry. */
+const usualEntries = 8;
+
 /** Reads in as few round trips as there are servers. */
 export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
+  /** The answers in the order of the reads. */
+  const read = (reads: readonly Read[]): Promise<readonly unknown[]> =>
+    calls.script(reads, async (connection, group) => {
+      const answers = await Promise.all(
+        portions(group).map((portion) =>
+          connection.run(
+            scripts.read,
+            portion.map(({ key }) => key),
+            portion.flatMap(({ args }) => args),
+          ),
+        ),
+      );
+      return answers.flatMap(list);
+    });
+  const readLogs: RedisReads["readLogs"] = async (queries) => {
+    const answers = await read(queries.map((query) => logRead(keys, query)));
+    return queries.map((query, i) => decodeSlice(query, list(answers[i])));
+  };
   return {
+    readLogs,
     async fences(count) {
       const shards = Array.from({ length: count }, (_, shard) => shard);
       const answers = await calls.ask(
@@ -25,34 +57,26 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
         return [{ shard, epoch: Number(epoch), owner: String(owner), last: Number(last ?? 0) }];
       });
     },
-    async readLogs(queries) {
-      // The length first: what is appended between the two commands then only makes the slice longer than the length.
-      const answers = await calls.ask(
-        queries.flatMap((query) => [
-          { shard: query.shard, command: ["xlen", keys.log(query.shard, query.log)] as const },
-          { shard: query.shard, command: rangeCommand(keys, query) },
-        ]),
-      );
-      return queries.map((query, i) => decodeSlice(query, answers[2 * i], answers[2 * i + 1]));
-    },
     async tails(logs) {
-      const answers = await calls.ask(
-        logs.map(({ shard, log }) => ({
-          shard,
-          command: ["xrevrange", keys.log(shard, log), "+", "-", "COUNT", 1],
-        })),
-      );
-      return answers.map((answer) => decodeEvents(answer)[0]?.event);
+      const slices = await readLogs(logs.map((log) => ({ ...log, before: Infinity, limit: 1 })));
+      return slices.map(({ events }) => events[0]?.event);
     },
     async load(entities) {
-      const answers = await calls.ask(
-        entities.map(({ shard, entity }) => ({ shard, command: ["hgetall", keys.entity(shard, entity)] })),
+      const answers = await read(
+        entities.map(({ shard, entity }) => ({
+          shard,
+          key: keys.entity(shard, entity),
+          args: ["e"],
+          most: usualEntries,
+        })),
       );
-      return answers.map(decodeFields);
+      return answers.map((answer) =>
+        Object.fromEntries(chunks(list(answer), 2).map(([field, value]) => [String(field), String(value)])),
+      );
     },
     async kept(records) {
-      const answers = await calls.ask(
-        records.map(({ shard, key }) => ({ shard, command: ["get", keys.kept(shard, key)] })),
+      const answers = await read(
+        records.map(({ shard, key }) => ({ shard, key: keys.kept(shard, key), args: ["k"], most: 1 })),
       );
       return answers.map((answer) => (typeof answer === "string" ? answer : undefined));
     },
@@ -95,10 +119,12 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
         .map(({ timer }) => timer);
     },
     async isMember(queries) {
-      const answers = await calls.ask(
+      const answers = await read(
         queries.map(({ shard, set, member }) => ({
           shard,
-          command: ["sismember", keys.members(shard, set), member],
+          key: keys.members(shard, set),
+          args: ["s", member],
+          most: 1,
         })),
       );
       return answers.map((answer) => answer === 1);
@@ -110,35 +136,40 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
   };
 }
 
-function rangeCommand(keys: RedisKeys, { shard, log, after, before, limit }: LogQuery): Command {
-  const key = keys.log(shard, log);
-  const end = before === undefined ? "+" : `${Math.max(0, before - 1)}`;
-  if (after === undefined && before !== undefined) return ["xrevrange", key, end, "-", "COUNT", limit];
-  return ["xrange", key, `${(after ?? 0) + 1}`, end, "COUNT", limit];
+function logRead(keys: RedisKeys, query: LogQuery): Read {
+  const { shard, log, after, before = Infinity, limit } = query;
+  const to = before === Infinity ? "+" : Math.max(0, before - 1);
+  const from = isDescending(query) ? "" : (after ?? 0) + 1;
+  return { shard, key: keys.log(shard, log), args: ["l", from, to, limit], most: limit };
 }
 
-function decodeSlice({ after, before }: LogQuery, length: unknown, range: unknown): LogSlice {
-  const events = decodeEvents(range);
-  const ascending = after === undefined && before !== undefined ? events.toReversed() : events;
-  return { events: ascending, end: Math.max(Number(length), ascending.at(-1)?.seq ?? 0) };
+/** Who asks only for what stands before a number gets the last of it. */
+function isDescending({ after, before }: LogQuery): boolean {
+  return after === undefined && before !== undefined;
 }
 
-/** Stream entries: ["<seq>-0", ["e", event]]. */
-function decodeEvents(range: unknown): { seq: number; event: string }[] {
-  return list(range).map((entry) => {
-    const [id, fields] = list(entry);
-    return { seq: Number.parseInt(String(id), 10), event: String(list(fields)[1]) };
-  });
+/** A log as read.lua tells it: its length, then number and event, again and again. */
+function decodeSlice(query: LogQuery, answer: readonly unknown[]): LogSlice {
+  const events: { seq: number; event: string }[] = [];
+  for (let i = 1; i < answer.length; i += 2)
+    events.push({ seq: Number(answer[i]), event: String(answer[i + 1]) });
+  if (isDescending(query)) events.reverse();
+  return { events, end: Math.max(Number(answer[0]), events.at(-1)?.seq ?? 0) };
 }
 
-/** ioredis turns the answer of HGETALL into an object, whose own names are not all harmless: `__proto__`. */
-function decodeFields(answer: unknown): Readonly<Record<string, string>> {
-  if (Array.isArray(answer)) {
-    return Object.fromEntries(
-      chunks(list(answer), 2).map(([field, value]) => [String(field), String(value)]),
-    );
+/** Cuts reads into runs of the script that bring no more than they may. */
+function portions(reads: readonly Read[]): readonly (readonly Read[])[] {
+  const cut: Read[][] = [];
+  let room = 0;
+  for (const read of reads) {
+    if (room < read.most) {
+      cut.push([]);
+      room = entriesPerScript;
+    }
+    room -= read.most;
+    cut.at(-1)?.push(read);
   }
-  return Object.fromEntries(Object.entries(answer ?? {}).map(([field, value]) => [field, String(value)]));
+  return cut;
 }
 
 function chunks(flat: readonly unknown[], size: number): (readonly unknown[])[] {

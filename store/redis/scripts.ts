@@ -17,6 +17,7 @@ function readScript(name: string): Script {
 export const scripts = {
   commit: readScript("commit"),
   claim: readScript("claim"),
+  read: readScript("read"),
   due: readScript("due"),
   obligations: readScript("obligations"),
   stamp: readScript("stamp"),

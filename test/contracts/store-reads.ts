@@ -85,6 +85,17 @@ export function testReads(bench: () => StoreBench): void {
       );
     });
 
+    it("answers many questions that might bring much in their order", async () => {
+      const { store, write } = bench();
+      const logs = Array.from({ length: 80 }, (_, i) => ({ shard: 1 + (i % 5), log: `c${i}` }));
+      for (const shard of [1, 2, 3, 4, 5]) {
+        const ofShard = logs.filter((log) => log.shard === shard);
+        await write(shard, ...ofShard.map(({ log }): Write => ({ op: "append", log, seq: 1, event: log })));
+      }
+      const slices = await store.readLogs(logs.map((log) => ({ ...log, limit: 64 })));
+      expect(slices).toEqual(logs.map(({ log }) => ({ events: [{ seq: 1, event: log }], end: 1 })));
+    });
+
     it("answers empty questions with nothing", async () => {
       const { store } = bench();
       expect(
