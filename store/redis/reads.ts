@@ -19,8 +19,8 @@ interface Read {
   readonly most: number;
 }
 
-/** A script must not hold the server up for long: what may bring more becomes several. */
-const entriesPerScript = 2048;
+/** A script must not hold the server up for long, nor fill its memory: what may bring more becomes several. */
+const entriesPerScript = 1024;
 /** An actor has a few fields, a record is one entry. */
 const usualEntries = 8;
 
