@@ -21,8 +21,8 @@ interface Read {
 
 /** A script must not hold the server up for long, nor fill its memory: what may bring more becomes several. */
 const entriesPerScript = 1024;
-/** An actor has a few fields, a record is one entry. */
-const usualEntries = 8;
+/** An actor has a few fields. */
+const usualFields = 8;
 
 /** Reads in as few round trips as there are servers. */
 export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
@@ -58,7 +58,9 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
       });
     },
     async tails(logs) {
-      const slices = await readLogs(logs.map((log) => ({ ...log, before: Infinity, limit: 1 })));
+      const slices = await readLogs(
+        logs.map((log) => ({ ...log, before: Number.MAX_SAFE_INTEGER, limit: 1 })),
+      );
       return slices.map(({ events }) => events[0]?.event);
     },
     async load(entities) {
@@ -67,7 +69,7 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
           shard,
           key: keys.entity(shard, entity),
           args: ["e"],
-          most: usualEntries,
+          most: usualFields,
         })),
       );
       return answers.map((answer) =>
@@ -137,8 +139,8 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
 }
 
 function logRead(keys: RedisKeys, query: LogQuery): Read {
-  const { shard, log, after, before = Infinity, limit } = query;
-  const to = before === Infinity ? "+" : Math.max(0, before - 1);
+  const { shard, log, after, before, limit } = query;
+  const to = before === undefined ? "+" : Math.max(0, before - 1);
   const from = isDescending(query) ? "" : (after ?? 0) + 1;
   return { shard, key: keys.log(shard, log), args: ["l", from, to, limit], most: limit };
 }
@@ -154,7 +156,7 @@ function decodeSlice(query: LogQuery, answer: readonly unknown[]): LogSlice {
   for (let i = 1; i < answer.length; i += 2)
     events.push({ seq: Number(answer[i]), event: String(answer[i + 1]) });
   if (isDescending(query)) events.reverse();
-  return { events, end: Math.max(Number(answer[0]), events.at(-1)?.seq ?? 0) };
+  return { events, end: Number(answer[0]) };
 }
 
 /** Cuts reads into runs of the script that bring no more than they may. */

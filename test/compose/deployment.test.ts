@@ -39,6 +39,16 @@ describe("nginx.conf", () => {
   });
 });
 
+describe("a node's command line", () => {
+  it("has the flags of npm start in the image and in local clusters", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Readonly<Record<string, string>> };
+    const flags = scripts["start"]?.match(/--\S+/g) ?? [];
+    expect(flags.length).toBeGreaterThan(0);
+    for (const text of [dockerfile, read("compose/local/node.ts")])
+      for (const flag of flags) expect(text).toContain(`"${flag}",`);
+  });
+});
+
 describe("docker-compose.yml", () => {
   it("publishes the gateway and nothing else", () => {
     expect(services).toEqual(["nginx", "node-1", "node-2", "node-3", "nats", "redis"]);
