@@ -11,6 +11,8 @@ import type { Socket } from "../actors/socket.ts";
 import type { Log } from "../base/log.ts";
 import { closeCodes } from "../protocol/codes.ts";
 import { limits } from "../protocol/limits.ts";
+import { Output, Turns } from "./output.ts";
+import { textFrame } from "./text-frame.ts";
 
 /** What the WebSocket edge is made of. */
 export interface WebSocketParts {
@@ -41,7 +43,7 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     perMessageDeflate: parts.compress ? { threshold: 1024, serverNoContextTakeover: true } : false,
     handleProtocols: (offered) => (offered.has(limits.subprotocol) ? limits.subprotocol : false),
   });
-  const cork = corkPerTurn();
+  const turns = new Turns();
   const encode = encodeRepeatsOnce();
   const onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
     duplex.on("error", () => duplex.destroy());
@@ -52,22 +54,21 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     if (parts.origins.length > 0 && origin !== undefined && !parts.origins.includes(origin)) {
       return refuse(duplex, 403, "Forbidden");
     }
+    const output = new Output(duplex, turns);
     // The answer to the upgrade and the first frame go out together.
-    cork(duplex);
-    wss.handleUpgrade(request, duplex, head, (webSocket) =>
-      attach(parts, webSocket, () => cork(duplex), encode),
-    );
+    output.hold();
+    wss.handleUpgrade(request, duplex, head, (webSocket) => attach(parts, webSocket, output, encode));
   };
   parts.server.on("upgrade", onUpgrade);
   return { close: () => void parts.server.off("upgrade", onUpgrade) };
 }
 
-function attach(parts: WebSocketParts, webSocket: WebSocket, cork: () => void, encode: Encode): void {
+function attach(parts: WebSocketParts, webSocket: WebSocket, output: Output, encode: Encode): void {
   // Before anything else: an error that nobody listens to ends the process.
   webSocket.on("error", (error: Error & { code?: string }) => {
     parts.log.debug("socket error", { code: error.code });
   });
-  const socket = new ClientWebSocket(webSocket, cork, encode);
+  const socket = new ClientWebSocket(webSocket, output, encode);
   if (webSocket.protocol !== limits.subprotocol) {
     return socket.close(closeCodes.version, `speak ${limits.subprotocol}`);
   }
@@ -83,58 +84,45 @@ function attach(parts: WebSocketParts, webSocket: WebSocket, cork: () => void, e
   webSocket.on("close", (code) => input.closed(code));
 }
 
-/**
- * Corks each stream that is written to until the end of the turn of the event loop: what one turn has for a client goes
- * out in one system call.
- */
-function corkPerTurn(): (duplex: Duplex) => void {
-  const corked = new Set<Duplex>();
-  const uncork = (): void => {
-    for (const duplex of corked) duplex.uncork();
-    corked.clear();
-  };
-  return (duplex) => {
-    if (corked.has(duplex)) return;
-    if (corked.size === 0) setImmediate(uncork);
-    corked.add(duplex);
-    duplex.cork();
-  };
-}
+type Encode = (text: string) => string;
 
-type Encode = (text: string) => string | Buffer;
-
-/** A text that goes to many clients in a row is encoded for the second of them, and that serves all others. */
+/** A text that goes to many clients in a row is encoded once. */
 function encodeRepeatsOnce(): Encode {
-  let last = "";
-  let encoded: Buffer | undefined;
+  let last: string | undefined;
+  let encoded = "";
   return (text) => {
-    if (text === last) return (encoded ??= Buffer.from(text));
-    last = text;
-    encoded = undefined;
-    return text;
+    if (text !== last) {
+      last = text;
+      encoded = textFrame(text);
+    }
+    return encoded;
   };
 }
 
 /** One WebSocket as the gateway sees it. */
 class ClientWebSocket implements Socket {
   readonly #webSocket: WebSocket;
-  readonly #cork: () => void;
+  readonly #output: Output;
   readonly #encode: Encode;
+  /** Frames are compressed, each by itself: only ws can do it. */
+  readonly #compressed: boolean;
 
-  constructor(webSocket: WebSocket, cork: () => void, encode: Encode) {
+  constructor(webSocket: WebSocket, output: Output, encode: Encode) {
     this.#webSocket = webSocket;
-    this.#cork = cork;
+    this.#output = output;
     this.#encode = encode;
+    this.#compressed = webSocket.extensions !== "";
   }
 
   send(text: string): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
-    this.#cork();
-    this.#webSocket.send(this.#encode(text), asText);
+    if (this.#compressed) this.#webSocket.send(text, asText);
+    else this.#output.add(this.#encode(text));
   }
 
   close(code: number, reason: string): void {
     const webSocket = this.#webSocket;
+    this.#output.flush();
     webSocket.close(code, reason);
     // A socket that is not read does not see the other end's close frame.
     webSocket.resume();
@@ -144,7 +132,7 @@ class ClientWebSocket implements Socket {
   }
 
   buffered(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#compressed ? this.#webSocket.bufferedAmount : this.#output.buffered;
   }
 
   pause(): void {

@@ -65,6 +65,7 @@ const impure: Readonly<Record<string, string>> = {
   "client/socket-node.ts": "the SDK's clock and random source in Node",
   "client/socket-browser.ts": "the SDK's clock and random source in a browser",
   "client/terminal.ts": "a command line program: --linger",
+  "edge/output.ts": "waits for the end of a turn of the real event loop",
   "edge/websocket.ts":
     "ends a real socket whose peer does not answer the close frame; simulated sockets have no such peer",
   "server/main.ts": "makes the secret of an embedded node, once",

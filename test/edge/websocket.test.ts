@@ -212,6 +212,28 @@ describe("websocket edge", () => {
     await eventually(() => made.heard.some((text) => text.length === limits.maxFrameBytes));
   });
 
+  it("says what came before its close, and nothing after it", async () => {
+    const made = await edge();
+    const client = await opened(made.url);
+    const [socket] = made.sockets;
+    socket?.send("one");
+    socket?.send("two");
+    socket?.close(closeCodes.drain, "drain");
+    socket?.send("three");
+    expect(await client.closed()).toBe(closeCodes.drain);
+    expect(client.heard).toEqual(["one", "two"]);
+  });
+
+  it("counts what waits for the end of the turn", async () => {
+    const made = await edge();
+    const client = await opened(made.url);
+    const [socket] = made.sockets;
+    socket?.send("é".repeat(500));
+    expect(socket?.buffered()).toBe(1004);
+    await eventually(() => client.heard.length === 1);
+    expect(socket?.buffered()).toBe(0);
+  });
+
   it("counts what the client does not read", async () => {
     const made = await edge();
     const client = await opened(made.url);

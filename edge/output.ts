@@ -1,0 +1,72 @@
+/**
+ * What goes out on one connection. Role: gathers the frames of one turn of the event loop into one string, which Node
+ * hands to the operating system in one copy and one call. Boundary: frames are text-frame.ts; the handshake, pongs and
+ * the end are the ws package's, on the same stream. Invariant: only whole frames are written, in the order in which they
+ * were added.
+ */
+import type { Duplex } from "node:stream";
+
+/** The ends of the event loop's turns: what was added in a turn is written then. */
+export class Turns {
+  #waiting: Output[] = [];
+  readonly #end = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const output of waiting) output.flush();
+  };
+
+  /** Lets it write at the end of this turn, after all who asked before. */
+  wait(output: Output): void {
+    if (this.#waiting.length === 0) setImmediate(this.#end);
+    this.#waiting.push(output);
+  }
+}
+
+/** The sending side of one connection. */
+export class Output {
+  readonly #duplex: Duplex;
+  readonly #turns: Turns;
+  #pending = "";
+  #held = false;
+  #waits = false;
+
+  constructor(duplex: Duplex, turns: Turns) {
+    this.#duplex = duplex;
+    this.#turns = turns;
+  }
+
+  /** Bytes that the operating system does not have yet. */
+  get buffered(): number {
+    return this.#pending.length + this.#duplex.writableLength;
+  }
+
+  /** Until the end of the turn, what others write on the stream waits for what is added here. */
+  hold(): void {
+    this.#held = true;
+    this.#duplex.cork();
+    this.#wait();
+  }
+
+  /** Adds a whole frame, a character a byte. */
+  add(frame: string): void {
+    this.#pending += frame;
+    this.#wait();
+  }
+
+  /** Writes what was added; nothing on a stream that is over. */
+  flush(): void {
+    this.#waits = false;
+    const pending = this.#pending;
+    this.#pending = "";
+    if (pending !== "" && this.#duplex.writable) this.#duplex.write(pending, "latin1");
+    if (!this.#held) return;
+    this.#held = false;
+    this.#duplex.uncork();
+  }
+
+  #wait(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#turns.wait(this);
+  }
+}
