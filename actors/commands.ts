@@ -117,5 +117,6 @@ function envelopeOf(by: Principal, { shard, to }: Target, parsed: ParsedCommand)
   const { p, n, after, digest } = parsed.header;
   const command = { p, n, after, digest };
   if (parsed.kind === "refused") return { k: "refusal", shard, to, command, code: parsed.code };
-  return { k: "actor", shard, to, message: { kind: "command", frame: parsed.frame, by }, command };
+  const { frame, text } = parsed;
+  return { k: "actor", shard, to, message: { kind: "command", frame, by }, command, encodedFrame: text };
 }

@@ -17,7 +17,13 @@ export interface CommandHeader {
  * `unknown`: a frame of another version, to be ignored. `bad`: not this protocol at all.
  */
 export type Parsed =
-  | { readonly kind: "command"; readonly frame: CommandFrame; readonly header: CommandHeader }
+  | {
+      readonly kind: "command";
+      readonly frame: CommandFrame;
+      readonly header: CommandHeader;
+      /** The frame as it came: JSON. */
+      readonly text: string;
+    }
   | { readonly kind: "request"; readonly frame: RequestFrame }
   | { readonly kind: "refused"; readonly header: CommandHeader; readonly code: Code }
   | { readonly kind: "unknown" }

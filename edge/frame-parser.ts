@@ -51,7 +51,7 @@ export function frameParser(): FrameParser {
     ) {
       return { kind: "refused", header, code: "TOO_LARGE" };
     }
-    return { kind: "command", frame, header };
+    return { kind: "command", frame, header, text };
   };
 }
 

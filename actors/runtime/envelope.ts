@@ -20,6 +20,8 @@ export interface ActorEnvelope {
   readonly message: Message;
   /** A numbered command's place. */
   readonly command?: CommandNumber;
+  /** A command's frame as its client wrote it, which is sent on as it is; the wire has it in place of `message.frame`. */
+  readonly encodedFrame?: string;
   /** The obligation that this tell discharges: confirmed to its shard's owner after the commit. */
   readonly debt?: { readonly shard: number; readonly id: string };
 }

@@ -13,6 +13,7 @@ import type { Metrics } from "../../base/metrics.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
 import type { Transport } from "../../transport/transport.ts";
 import type { NodeEnvelope } from "./envelope.ts";
+import { decodeEnvelope, encodeEnvelope } from "./envelope-codec.ts";
 
 /**
  * What travels: a numbered batch, a piece of one large envelope in the place of a batch, the count so far, a request to
@@ -26,7 +27,8 @@ interface Wire {
   readonly l: number;
   /** Number of this batch; for a count: of the last batch sent. */
   readonly n: number;
-  readonly e?: readonly NodeEnvelope[];
+  /** The envelopes, each as `encodeEnvelope` writes it. */
+  readonly e?: readonly unknown[];
   /** Piece number `i` of `of`, starting with 0. */
   readonly piece?: { readonly i: number; readonly of: number; readonly text: string };
   /** Please repeat from this number on, in the life `life` of your link. */
@@ -137,7 +139,7 @@ export class Links {
       if (envelope.k !== "ask") link.refused = true;
       return false;
     }
-    const text = JSON.stringify(envelope);
+    const text = encodeEnvelope(envelope);
     link.waiting.push(text);
     link.waitingBytes += text.length;
     this.#dirty.add(link);
@@ -297,17 +299,20 @@ export class Links {
     if (piece.i === 0) link.pieces.length = 0;
     link.pieces.push(piece.text);
     if (link.pieces.length < piece.of) return;
-    this.#hand(link.run, JSON.parse(link.pieces.splice(0).join("")) as NodeEnvelope);
+    this.#hand(link.run, JSON.parse(link.pieces.splice(0).join("")));
   }
 
   /** What one envelope breaks must not take the next ones along. */
-  #hand(from: NodeRun, envelope: NodeEnvelope): void {
+  #hand(from: NodeRun, encoded: unknown): void {
+    let kind: NodeEnvelope["k"] | undefined;
     try {
+      const envelope = decodeEnvelope(encoded);
+      kind = envelope.k;
       this.#parts.handler.onEnvelope(from, envelope);
     } catch (error) {
       this.#parts.log.error("an envelope could not be handled", {
         peer: from.node,
-        kind: envelope.k,
+        kind,
         error: messageOf(error),
       });
     }
