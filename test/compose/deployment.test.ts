@@ -40,12 +40,13 @@ describe("nginx.conf", () => {
 });
 
 describe("a node's command line", () => {
-  it("has the flags of npm start in the image and in local clusters", () => {
+  it("has the flags of npm start in the image, in local clusters and for service managers", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Readonly<Record<string, string>> };
     const flags = scripts["start"]?.match(/--\S+/g) ?? [];
     expect(flags.length).toBeGreaterThan(0);
     for (const text of [dockerfile, read("compose/local/node.ts")])
       for (const flag of flags) expect(text).toContain(`"${flag}",`);
+    expect(read("docs/operations.md")).toContain(`/node ${flags.join(" ")} `);
   });
 });
 
