@@ -6,7 +6,7 @@ import { Compile } from "typebox/compile";
 import { hash32 } from "../base/hash.ts";
 import type { CommandHeader, Parsed } from "../actors/inbound.ts";
 import { commandSchemas, requestSchemas, type CommandFrame, type RequestFrame } from "../protocol/frames.ts";
-import { isConversationId, isId } from "../protocol/ids.ts";
+import { isConversationId, isId, type ConversationId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 
 /** Parses one text message. */
@@ -39,11 +39,11 @@ export function frameParser(): FrameParser {
     }
     const command = commands.get(value.t);
     if (command === undefined) return { kind: "unknown" };
-    const header = headerOf(value);
+    const frame = command(value) ? (value as CommandFrame) : undefined;
+    const header = frame === undefined ? headerOf(value) : headerOfValid(frame);
     if (header === undefined) return { kind: "bad", reason: `malformed ${value.t}` };
-    if (!command(value))
+    if (frame === undefined)
       return { kind: "refused", header, code: textTooLong(value) ? "TOO_LARGE" : "INVALID" };
-    const frame = value as CommandFrame;
     if (
       frame.t === "open" &&
       frame.meta !== undefined &&
@@ -63,7 +63,16 @@ function isRecord(value: unknown): value is Fields {
 
 const ownSessionVerbs = new Set(["open", "status"]);
 
-/** Producer, numbers and target, when they are well formed. */
+/** Producer, numbers and target of a frame that its schema allows, which does not compare its numbers. */
+function headerOfValid(frame: CommandFrame): CommandHeader | undefined {
+  const { p, n, after } = frame;
+  if (after >= n) return undefined;
+  const digest = hash32(contentOf(frame));
+  if (frame.t === "open" || frame.t === "status") return { p, n, after, digest };
+  return { p, n, after, digest, conv: frame.conv as ConversationId };
+}
+
+/** The same of one that it does not allow, when they at least are well formed. */
 function headerOf(value: Fields): CommandHeader | undefined {
   const { p, n, after, conv } = value;
   if (typeof p !== "string" || !isId(p)) return undefined;

@@ -114,6 +114,12 @@ describe("frame parser", () => {
     );
   });
 
+  it("takes no conversation from a command to the author's own session", () => {
+    const status = { t: "status", p: "p", n: 1, after: 0, status: "away", conv: "../x" };
+    expect(of(status)).toMatchObject({ kind: "command", header: { p: "p", n: 1 } });
+    expect(of(status)).not.toHaveProperty("header.conv");
+  });
+
   it("gives one content one digest, whatever its number, and another content another", () => {
     const send = { t: "send", conv: "s.ann.1", p: "p", n: 1, after: 0, body: { kind: "text", text: "a" } };
     const digest = (frame: object): number => {
