@@ -91,9 +91,12 @@ export function foldOwn(draft: ConversationDraft, by: Principal, event: LogEvent
   );
 }
 
-/** Whether a mark, as it was kept, holds own content after it. */
+/** Two numbers without a fraction and what stands between them take no more. */
+const plainMaxChars = 33;
+
+/** Whether a mark, as it was kept, holds own content after it. What is long needs no look inside, which would copy it. */
 function notesOwn(record: string): boolean {
-  return record.includes(" ", record.indexOf(" ") + 1);
+  return record.length > plainMaxChars || record.includes(" ", record.indexOf(" ") + 1);
 }
 
 /** For somebody who enters a group: what stood there before counts as read. */
