@@ -31,17 +31,19 @@ export function frameParser(): FrameParser {
     } catch {
       return { kind: "bad", reason: "not JSON" };
     }
-    if (!isRecord(value) || typeof value.t !== "string") return { kind: "bad", reason: "no frame type" };
-    const request = requests.get(value.t);
-    if (request !== undefined) {
-      if (!request(value)) return { kind: "bad", reason: `malformed ${value.t}` };
+    if (!isRecord(value)) return { kind: "bad", reason: "no frame type" };
+    const { t } = value;
+    if (typeof t !== "string") return { kind: "bad", reason: "no frame type" };
+    const command = commands.get(t);
+    if (command === undefined) {
+      const request = requests.get(t);
+      if (request === undefined) return { kind: "unknown" };
+      if (!request(value)) return { kind: "bad", reason: `malformed ${t}` };
       return { kind: "request", frame: value as RequestFrame };
     }
-    const command = commands.get(value.t);
-    if (command === undefined) return { kind: "unknown" };
     const frame = command(value) ? (value as CommandFrame) : undefined;
     const header = frame === undefined ? headerOf(value) : headerOfValid(frame);
-    if (header === undefined) return { kind: "bad", reason: `malformed ${value.t}` };
+    if (header === undefined) return { kind: "bad", reason: `malformed ${t}` };
     if (frame === undefined)
       return { kind: "refused", header, code: textTooLong(value) ? "TOO_LARGE" : "INVALID" };
     if (
@@ -85,7 +87,8 @@ function headerOf(value: Fields): CommandHeader | undefined {
 
 /** What a repeat must repeat: all of a command but its numbers. Of what is said, the body says it all. */
 function contentOf(value: Fields): string {
-  if (value.t === "send" || value.t === "note") return `${value.t} ${JSON.stringify(value.body)}`;
+  const { t } = value;
+  if (t === "send" || t === "note") return `${t} ${JSON.stringify(value.body)}`;
   return JSON.stringify({ ...value, p: 0, n: 0, after: 0 });
 }
 
