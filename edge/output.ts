@@ -22,10 +22,17 @@ export class Turns {
   }
 }
 
+/** Where a WebSocket stands, as ws tells it. */
+export interface Standing {
+  readonly readyState: number;
+  readonly OPEN: number;
+}
+
 /** The sending side of one connection. */
 export class Output {
   readonly #duplex: Duplex;
   readonly #turns: Turns;
+  #webSocket: Standing | undefined;
   #pending = "";
   #held = false;
   #waits = false;
@@ -47,18 +54,24 @@ export class Output {
     this.#wait();
   }
 
+  /** The handshake is over: from now on what is added goes out as long as this is open. */
+  begin(webSocket: Standing): void {
+    this.#webSocket = webSocket;
+  }
+
   /** Adds a whole frame, a character a byte. */
   add(frame: string): void {
     this.#pending += frame;
     this.#wait();
   }
 
-  /** Writes what was added; nothing on a stream that is over. */
+  /** Writes what was added, unless the close frame has gone out: nothing may follow it (RFC 6455, section 5.5.1). */
   flush(): void {
     this.#waits = false;
     const pending = this.#pending;
     this.#pending = "";
-    if (pending !== "" && this.#duplex.writable) this.#duplex.write(pending, "latin1");
+    const open = this.#webSocket !== undefined && this.#webSocket.readyState === this.#webSocket.OPEN;
+    if (pending !== "" && open) this.#duplex.write(pending, "latin1");
     if (!this.#held) return;
     this.#held = false;
     this.#duplex.uncork();

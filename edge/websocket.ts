@@ -110,6 +110,7 @@ class ClientWebSocket implements Socket {
   constructor(webSocket: WebSocket, output: Output, encode: Encode) {
     this.#webSocket = webSocket;
     this.#output = output;
+    output.begin(webSocket);
     this.#encode = encode;
     this.#compressed = webSocket.extensions !== "";
   }
