@@ -70,7 +70,7 @@ function headerOfValid(frame: CommandFrame): CommandHeader | undefined {
   const { p, n, after } = frame;
   if (after >= n) return undefined;
   const digest = hash32(contentOf(frame));
-  if (frame.t === "open" || frame.t === "status") return { p, n, after, digest };
+  if (ownSessionVerbs.has(frame.t) || !("conv" in frame)) return { p, n, after, digest };
   return { p, n, after, digest, conv: frame.conv as ConversationId };
 }
 

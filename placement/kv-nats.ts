@@ -8,6 +8,7 @@ import {
 } from "nats";
 import { sleep, systemClock, within, type Clock } from "../base/clock.ts";
 import { Failure, codeOf, messageOf } from "../base/errors.ts";
+import { atLeast } from "../base/version.ts";
 import type { Log } from "../base/log.ts";
 import type { Kv, KvEntry, KvWatch, KvWrite } from "./kv.ts";
 
@@ -292,15 +293,6 @@ function apiCode(error: unknown): number | undefined {
 /** Whether the server says that nothing was done because there is no such stream (any more). */
 function gone(error: unknown): boolean {
   return apiCode(error) === streamNotFound || codeOf(error) === "503";
-}
-
-function atLeast(version: string, needed: readonly number[]): boolean {
-  const parts = version.split(/[.-]/).map(Number);
-  for (const [place, bound] of needed.entries()) {
-    const part = parts[place] ?? 0;
-    if (part !== bound) return part > bound;
-  }
-  return true;
 }
 
 async function dial(options: NatsKvOptions, clock: Clock): Promise<NatsConnection> {

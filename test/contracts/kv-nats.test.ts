@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { atLeast } from "../../base/version.ts";
 import { newerNatsBinary, startNats, type LocalNats } from "../../compose/local/nats.ts";
 import { freePort } from "../../compose/local/process.ts";
 import type { KvChange } from "../../placement/kv.ts";
@@ -140,7 +141,7 @@ describe("nats bucket and its server", () => {
   });
 
   it("refuses replicas on a server whose compare-and-set is unsound under replication", async () => {
-    const isSound = sound(await versionOf(nats));
+    const isSound = atLeast(await versionOf(nats), [2, 9, 21]);
     const refused = natsKv({ servers: [nats.url], cluster: freshCluster(), replicas: 3 });
     // A sound one that stands alone has no room for them, and may have when its peers have come.
     if (isSound) return expect(refused).rejects.toMatchObject({ code: "KV_UNAVAILABLE" });
@@ -157,16 +158,6 @@ async function versionOf({ url }: LocalNats): Promise<string> {
   const version = connection.info?.version ?? "";
   await connection.close();
   return version;
-}
-
-/** Versions as numbers with as many digits each can be compared as texts. */
-function sound(version: string): boolean {
-  const comparable = (text: string): string =>
-    text
-      .split(".")
-      .map((part) => part.padStart(4, "0"))
-      .join(".");
-  return comparable(version) >= comparable("2.9.21");
 }
 
 const newer = newerNatsBinary();
