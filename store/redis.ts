@@ -45,8 +45,8 @@ export interface RedisStoreOptions {
   readonly openMs?: number;
 }
 
-/** 2: producer rows and read marks grow at their ends. */
-const layoutVersion = 2;
+/** 2: producer rows and read marks grow at their ends. 3: a fence is a string, a log a list. */
+const layoutVersion = 3;
 
 /**
  * Connects and checks the servers' settings; afterwards it reconnects for ever.

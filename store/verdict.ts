@@ -51,7 +51,19 @@ export function checkCommits(commits: readonly ShardCommit[]): void {
     if (seen.has(shard)) throw corrupt(`two commits of shard ${shard} in one call`, { shard });
     seen.add(shard);
     if (!Number.isSafeInteger(commit.number)) throw corrupt("a commit's number is no integer", { shard });
-    for (const write of commit.writes) checkWrite(shard, write);
+    checkWrites(shard, commit.writes);
+  }
+}
+
+function checkWrites(shard: number, writes: readonly Write[]): void {
+  const ends = new Map<string, number>();
+  for (const write of writes) {
+    checkWrite(shard, write);
+    if (write.op !== "append") continue;
+    const { log, seq } = write;
+    const end = ends.get(log);
+    if (end !== undefined && seq !== end + 1) throw brokenLog(shard, log, end, seq);
+    ends.set(log, seq);
   }
 }
 
@@ -69,17 +81,17 @@ function checkWrite(shard: number, write: Write): void {
 const longestMs = 1000 * 366 * 24 * 3600 * 1000;
 
 /**
- * Checks that the appends of a commit continue their logs.
+ * Checks that the appends of a commit, which follow each other as `checkCommits` has seen, continue their logs.
  * @param endOf the number of a log's last stored event, 0 when it is empty
  * @throws Failure STORE_CORRUPT
  */
 export function checkAppends(commit: ShardCommit, endOf: (log: string) => number): void {
-  const ends = new Map<string, number>();
+  const seen = new Set<string>();
   for (const write of commit.writes) {
-    if (write.op !== "append") continue;
-    const end = ends.get(write.log) ?? endOf(write.log);
+    if (write.op !== "append" || seen.has(write.log)) continue;
+    seen.add(write.log);
+    const end = endOf(write.log);
     if (write.seq !== end + 1) throw brokenLog(commit.shard, write.log, end, write.seq);
-    ends.set(write.log, write.seq);
   }
 }
 

@@ -22,6 +22,7 @@ const argumentBytes = 8;
 
 /**
  * Lays commits out for commit.lua. In a cluster one batch stays within one partition.
+ * @param commits as `checkCommits` lets them pass
  * @param cluster whether a script reaches only the keys of one partition
  */
 export function batchCommits(
@@ -59,27 +60,50 @@ export function batchCommits(
   return batches;
 }
 
+/**
+ * The arguments for one shard. What a command costs is mostly that it is one: all events of a log, whose numbers follow
+ * each other, are added by one, and what extends a record by one, in the place of the first.
+ */
 function encodeWrites(writes: readonly Write[]): { args: (string | number)[]; bytes: number } {
+  const logs = new Map<string, { readonly first: number; readonly events: string[] }>();
+  /** Where the value of the last write to a record stands, if that may still grow. */
+  const extended = new Map<string, number>();
+  const others: (string | number)[] = [];
+  for (const write of writes) {
+    if (write.op === "append") {
+      const { log, seq, event } = write;
+      const known = logs.get(log);
+      if (known === undefined) logs.set(log, { first: seq, events: [event] });
+      else known.events.push(event);
+    } else if (write.op === "extend") {
+      const at = extended.get(write.key);
+      if (at === undefined) extended.set(write.key, others.push("e", write.key, write.value) - 1);
+      else others[at] = `${others[at]}${write.value}`;
+    } else {
+      if (write.op === "keep") extended.delete(write.key);
+      encodeWrite(others, write);
+    }
+  }
   const args: (string | number)[] = [];
-  for (const write of writes) encodeWrite(args, write);
+  for (const [log, { first, events }] of logs) {
+    args.push("a", log, first, events.length);
+    for (const event of events) args.push(event);
+  }
+  for (const arg of others) args.push(arg);
   let bytes = 0;
   for (const arg of args) bytes += argumentBytes + (typeof arg === "string" ? arg.length : argumentBytes);
   return { args, bytes };
 }
 
 /** One letter and its arguments; commit.lua knows how many each has. */
-function encodeWrite(args: (string | number)[], write: Write): number {
+function encodeWrite(args: (string | number)[], write: Exclude<Write, { op: "append" | "extend" }>): number {
   switch (write.op) {
-    case "append":
-      return args.push("a", write.log, write.seq, write.event);
     case "set":
       return args.push("s", write.entity, write.field, write.value);
     case "unset":
       return args.push("u", write.entity, write.field);
     case "keep":
       return args.push("k", write.key, Math.max(1, Math.ceil(write.ttlMs)), write.value);
-    case "extend":
-      return args.push("e", write.key, write.value);
     case "owe":
       return args.push("o", write.id, write.value);
     case "settle":

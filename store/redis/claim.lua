@@ -3,20 +3,18 @@
 -- Returns per shard: the last commit number as a string, or {epoch, owner} of the fence that stands.
 local owner = ARGV[1]
 local results, granted = {}, {}
-for i, fence in ipairs(KEYS) do
-  local held = redis.call('HMGET', fence, 'e', 'o', 'n')
+for i, key in ipairs(KEYS) do
   local epoch = ARGV[i + 1]
-  local mine = granted[fence]
-  local stood = mine and tonumber(mine) or tonumber(held[1] or '-1')
-  local holder = mine and owner or held[2]
-  if tonumber(epoch) > stood or (tonumber(epoch) == stood and holder == owner) then
-    granted[fence] = epoch
-    results[i] = held[3] or '0'
+  local fence = granted[key] or redis.call('GET', key) or '-1 0 -1 '
+  local stood, last, under, holder = string.match(fence, '^(%-?%d+) (%d+) (%-?%d+) (.*)$')
+  if tonumber(epoch) > tonumber(stood) or (epoch == stood and holder == owner) then
+    granted[key] = epoch .. ' ' .. last .. ' ' .. under .. ' ' .. owner
+    results[i] = last
   else
-    results[i] = { mine or held[1], holder }
+    results[i] = { stood, holder }
   end
 end
-for fence, epoch in pairs(granted) do
-  redis.call('HSET', fence, 'e', epoch, 'o', owner)
+for key, fence in pairs(granted) do
+  redis.call('SET', key, fence)
 end
 return results

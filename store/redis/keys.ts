@@ -11,9 +11,9 @@ export interface RedisKeys {
   slotOf(partition: number): number;
   /** The partition that holds what belongs to no shard. */
   readonly commonPartition: number;
-  /** Hash: e epoch, o owner, n last commit number, c epoch of that commit. */
+  /** String `epoch number under owner`: number of the last commit, the epoch under which it was made (-1: none). */
   fence(shard: number): string;
-  /** Stream with ids `<seq>-0` and one field `e`. */
+  /** List: the event with number n stands at n - 1. */
   log(shard: number, log: string): string;
   /** Hash. */
   entity(shard: number, entity: string): string;

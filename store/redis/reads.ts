@@ -42,19 +42,18 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
     });
   const readLogs: RedisReads["readLogs"] = async (queries) => {
     const answers = await read(queries.map((query) => logRead(keys, query)));
-    return queries.map((query, i) => decodeSlice(query, list(answers[i])));
+    return queries.map((_, i) => decodeSlice(list(answers[i])));
   };
   return {
     readLogs,
     async fences(count) {
       const shards = Array.from({ length: count }, (_, shard) => shard);
       const answers = await calls.ask(
-        shards.map((shard) => ({ shard, command: ["hmget", keys.fence(shard), "e", "o", "n"] })),
+        shards.map((shard) => ({ shard, command: ["get", keys.fence(shard)] })),
       );
       return shards.flatMap((shard) => {
-        const [epoch, owner, last] = list(answers[shard]);
-        if (typeof epoch !== "string") return [];
-        return [{ shard, epoch: Number(epoch), owner: String(owner), last: Number(last ?? 0) }];
+        const [, epoch, last, owner] = /^(\d+) (\d+) -?\d+ (.*)$/.exec(String(answers[shard])) ?? [];
+        return owner === undefined ? [] : [{ shard, epoch: Number(epoch), owner, last: Number(last) }];
       });
     },
     async tails(logs) {
@@ -138,25 +137,20 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
   };
 }
 
-function logRead(keys: RedisKeys, query: LogQuery): Read {
-  const { shard, log, after, before, limit } = query;
-  const to = before === undefined ? "+" : Math.max(0, before - 1);
-  const from = isDescending(query) ? "" : (after ?? 0) + 1;
+/** Who asks only for what stands before a number gets the last of it. */
+function logRead(keys: RedisKeys, { shard, log, after, before, limit }: LogQuery): Read {
+  const to = before === undefined ? "" : Math.max(0, before - 1);
+  const from = after === undefined && before !== undefined ? "" : (after ?? 0) + 1;
   return { shard, key: keys.log(shard, log), args: ["l", from, to, limit], most: limit };
 }
 
-/** Who asks only for what stands before a number gets the last of it. */
-function isDescending({ after, before }: LogQuery): boolean {
-  return after === undefined && before !== undefined;
-}
-
-/** A log as read.lua tells it: its length, then number and event, again and again. */
-function decodeSlice(query: LogQuery, answer: readonly unknown[]): LogSlice {
-  const events: { seq: number; event: string }[] = [];
-  for (let i = 1; i < answer.length; i += 2)
-    events.push({ seq: Number(answer[i]), event: String(answer[i + 1]) });
-  if (isDescending(query)) events.reverse();
-  return { events, end: Number(answer[0]) };
+/** A log as read.lua tells it: its length, the number of the first event that follows, events. */
+function decodeSlice(answer: readonly unknown[]): LogSlice {
+  const [end, first, ...events] = answer;
+  return {
+    events: events.map((event, i) => ({ seq: Number(first) + i, event: String(event) })),
+    end: Number(end),
+  };
 }
 
 /** Cuts reads into runs of the script that bring no more than they may. */

@@ -158,6 +158,20 @@ export function testFencing(bench: () => StoreBench): void {
       expect(loaded).toEqual([{ f: "36" }, {}, {}, {}, {}]);
     });
 
+    it("serves as many shards in one call as a cluster may have", async () => {
+      const { store } = bench();
+      const shards = Array.from({ length: 4096 }, (_, shard) => shard);
+      await store.claim(
+        alice,
+        shards.map((shard) => ({ shard, epoch: 1 })),
+      );
+      const commits = shards.map((shard) => empty(shard, 1, 1));
+      expect(await store.commit(alice, commits)).toEqual(shards.map(() => ({ kind: "committed" })));
+      expect((await store.fences(4096)).map(({ shard, last }) => [shard, last])).toEqual(
+        shards.map((shard) => [shard, 1]),
+      );
+    });
+
     it("answers an empty call with nothing", async () => {
       expect(await bench().store.commit(alice, [])).toEqual([]);
       expect(await bench().store.claim(alice, [])).toEqual([]);

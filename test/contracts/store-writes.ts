@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Write } from "../../store/store.ts";
-import { alice, type StoreBench } from "./store-harness.ts";
+import { alice, bob, type StoreBench } from "./store-harness.ts";
 
 /** What each write does, and that a commit is written wholly or not at all. */
 export function testWrites(bench: () => StoreBench): void {
@@ -57,6 +57,13 @@ export function testWrites(bench: () => StoreBench): void {
         { op: "extend", key: "p", value: "d," },
       );
       expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["b,c,d,"]);
+      await write(
+        1,
+        { op: "extend", key: "p", value: "lost," },
+        { op: "keep", key: "p", value: "e,", ttlMs: 60_000 },
+        { op: "extend", key: "p", value: "f," },
+      );
+      expect(await store.kept([{ shard: 1, key: "p" }])).toEqual(["e,f,"]);
       await write(
         1,
         { op: "keep", key: "p", value: "", ttlMs: 60_000 },
@@ -258,6 +265,14 @@ export function testWrites(bench: () => StoreBench): void {
       expect(await store.commit(alice, [{ shard: 0, epoch: 1, number: 5, writes }])).toEqual([
         { kind: "ahead", last: 0 },
       ]);
+    });
+
+    it("refuses a commit whose own events do not follow each other, whoever sends it", async () => {
+      const { store } = bench();
+      const writes = [1, 3].map((seq): Write => ({ op: "append", log: "c", seq, event: "x" }));
+      await expect(store.commit(bob, [{ shard: 0, epoch: 1, number: 5, writes }])).rejects.toMatchObject({
+        code: "STORE_CORRUPT",
+      });
     });
   });
 }

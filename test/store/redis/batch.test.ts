@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { batchCommits, overallFailure } from "../../../store/redis/batch.ts";
 import { redisKeys } from "../../../store/redis/keys.ts";
-import type { ShardCommit } from "../../../store/store.ts";
+import type { ShardCommit, Write } from "../../../store/store.ts";
 import { corrupt, unavailable, unknownOutcome } from "../../../store/verdict.ts";
 
 const keys = redisKeys("u", 16);
@@ -37,6 +37,57 @@ describe("commit batch", () => {
   it("remembers where each commit stood in the call", () => {
     const batches = batchCommits(keys, true, "n/1", [commit(2, 1), commit(1, 1), commit(18, 1)]);
     expect(batches.map(({ positions }) => positions)).toEqual([[0, 2], [1]]);
+  });
+});
+
+describe("arguments of a commit", () => {
+  const argsOf = (writes: readonly Write[]): unknown[] =>
+    batchCommits(keys, false, "n/1", [{ shard: 1, epoch: 4, number: 7, writes }])[0]?.args.slice(2) ?? [];
+
+  it("add all events of a log at once, and before everything else", () => {
+    const writes: Write[] = [
+      { op: "settle", id: "i" },
+      { op: "append", log: "a", seq: 3, event: "three" },
+      { op: "append", log: "b", seq: 1, event: "one" },
+      { op: "append", log: "a", seq: 4, event: "four" },
+    ];
+    expect(argsOf(writes)).toEqual([
+      4,
+      7,
+      13,
+      "a",
+      "a",
+      3,
+      2,
+      "three",
+      "four",
+      "a",
+      "b",
+      1,
+      1,
+      "one",
+      "x",
+      "i",
+    ]);
+  });
+
+  it("extend a record once, until it is begun anew", () => {
+    const writes: Write[] = [
+      { op: "extend", key: "p", value: "1" },
+      { op: "extend", key: "q", value: "x" },
+      { op: "extend", key: "p", value: "2" },
+      { op: "keep", key: "p", value: "", ttlMs: 5 },
+      { op: "extend", key: "p", value: "3" },
+      { op: "extend", key: "p", value: "4" },
+    ];
+    expect(argsOf(writes).slice(3)).toEqual(
+      [
+        ["e", "p", "12"],
+        ["e", "q", "x"],
+        ["k", "p", 5, ""],
+        ["e", "p", "34"],
+      ].flat(),
+    );
   });
 });
 
