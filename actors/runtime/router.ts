@@ -8,7 +8,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { callEach } from "../../base/errors.ts";
 import type { Metrics } from "../../base/metrics.ts";
-import type { Random } from "../../base/random.ts";
+import { fullJitterMs, type Random } from "../../base/random.ts";
 import type { NodeRun, Routing } from "../../placement/hosting.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
 
@@ -51,8 +51,10 @@ export interface RouterParts {
 
 const pendingMax = 50_000;
 const sweepMs = 250;
-const againMinMs = 25;
-const againSpreadMs = 200;
+/** A shard that changes hands is mostly back within tens of milliseconds: soon at first, later more seldom. */
+const againMinMs = 5;
+const againBaseMs = 10;
+const againCapMs = 200;
 
 /** The router of one node. */
 export class Router {
@@ -60,7 +62,8 @@ export class Router {
   readonly #pending = new Map<number, Pending>();
   /** A set that was needed once stays: there are no more than shards. */
   readonly #byShard = new Map<number, Set<Pending>>();
-  readonly #retrying = new Set<number>();
+  /** Shards whose owner did not serve them yet, and how often it was asked again since the route changed. */
+  readonly #bounced = new Map<number, { times: number; waiting: boolean }>();
   readonly #bounces;
   #misrouted = 0;
   #asks = 0;
@@ -75,7 +78,10 @@ export class Router {
     );
     this.#stopSweep = parts.clock.every(sweepMs, () => this.#sweep());
     parts.routing.onRoutes((shards) => {
-      for (const shard of shards) this.#redispatch(shard);
+      for (const shard of shards) {
+        this.#bounced.delete(shard);
+        this.#redispatch(shard);
+      }
     });
   }
 
@@ -193,11 +199,13 @@ export class Router {
 
   /** A bounce with no newer route: the table is on its way, or the owner is still loading. */
   #retryLater(shard: number): void {
-    if (this.#retrying.has(shard)) return;
-    this.#retrying.add(shard);
-    const delay = againMinMs + this.#parts.random.float() * againSpreadMs;
-    this.#parts.clock.after(delay, () => {
-      this.#retrying.delete(shard);
+    let bounced = this.#bounced.get(shard);
+    if (bounced === undefined) this.#bounced.set(shard, (bounced = { times: 0, waiting: false }));
+    if (bounced.waiting) return;
+    bounced.waiting = true;
+    const { clock, random } = this.#parts;
+    clock.after(againMinMs + fullJitterMs(random, againBaseMs, againCapMs, bounced.times++), () => {
+      bounced.waiting = false;
       this.#redispatch(shard);
     });
   }

@@ -120,6 +120,24 @@ describe("router", () => {
     expect(asksTo("b")).toEqual([1, 1]);
   });
 
+  it("asks again soon at first, then more seldom, and soon again once the shard has moved", async () => {
+    const { time, router, go, asksTo } = rig();
+    go(0, other, 1);
+    void router.ask(envelope, 100_000);
+    const pauseOf = async (run: NodeRun): Promise<number> => {
+      const asked = asksTo(run.node).length;
+      router.onBounce(run, 1, 0, undefined, undefined);
+      let waited = 0;
+      for (; asksTo(run.node).length === asked; waited++) await time.advance(1);
+      return waited;
+    };
+    const pauses = [];
+    for (let i = 0; i < 7; i++) pauses.push(await pauseOf(other));
+    expect(pauses).toEqual([10, 15, 25, 45, 85, 105, 105]);
+    go(0, third, 2);
+    expect(await pauseOf(third)).toBe(10);
+  });
+
   it("answers BUSY at once when a link is full", async () => {
     const { time, router, go, fill } = rig();
     go(0, other, 1);
