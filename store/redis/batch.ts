@@ -66,7 +66,7 @@ export function batchCommits(
  */
 function encodeWrites(writes: readonly Write[]): { args: (string | number)[]; bytes: number } {
   const logs = new Map<string, { readonly first: number; readonly events: string[] }>();
-  /** Where the value of the last write to a record stands, if that may still grow. */
+  /** Where the value that extends a record stands in `others`, while it may still grow. */
   const extended = new Map<string, number>();
   const others: (string | number)[] = [];
   for (const write of writes) {
