@@ -49,6 +49,7 @@ const adapters: Readonly<Record<string, readonly string[]>> = {
 
 /** Where Node's own modules may be used: what the simulator runs, and what a browser loads, does without. */
 const nodeModules: readonly string[] = [
+  "base/metrics-prom.ts",
   "base/random.ts",
   "store/sqlite.ts",
   "store/redis/",

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { promMetrics } from "../../base/metrics-prom.ts";
 
@@ -29,6 +31,19 @@ describe("metrics for Prometheus", () => {
     expect(body).toContain("process_cpu_seconds_total");
     expect(body).toContain("nodejs_eventloop_lag_seconds");
     expect(body).not.toContain("nodejs_eventloop_lag_p99_seconds");
+  });
+
+  it("list no handles and no files, of which a busy node has thousands", async () => {
+    const metrics = promMetrics();
+    const { body } = await metrics.scrape();
+    expect(body).not.toMatch(/nodejs_active_/);
+    const [before] = await samples(metrics, "process_open_fds");
+    if (before === undefined) return expect(statSync("/proc/self/fd").size).toBe(0);
+    const files = await Promise.all(Array.from({ length: 20 }, () => open("/dev/null")));
+    const [after] = await samples(metrics, "process_open_fds");
+    await Promise.all(files.map((file) => file.close()));
+    const count = (line = ""): number => Number(line.split(" ")[1]);
+    expect(count(after) - count(before)).toBe(files.length);
   });
 
   it("read gauges when they are asked", async () => {
