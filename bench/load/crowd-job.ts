@@ -46,6 +46,9 @@ export class CrowdJob implements Job {
   readonly #people: UsherPeople;
   readonly #spec: JobSpec;
   #members: Member[] = [];
+  /** How many have lost their node, and how many of those have not recovered. */
+  #affected = 0;
+  #unrecovered = 0;
   #failures = 0;
 
   constructor(_dialect: Dialect, spec: JobSpec) {
@@ -87,7 +90,11 @@ export class CrowdJob implements Job {
     const { seq } = await client.send(conv, "before");
     const member = { client, conv, seq, lostAt: 0, onlineAt: 0, secondSeq: 0, ackedAt: 0, texts };
     client.on("state", ({ state }) => {
-      if (state === "waiting" && member.lostAt === 0) member.lostAt = Date.now();
+      if (state === "waiting" && member.lostAt === 0) {
+        member.lostAt = Date.now();
+        this.#affected++;
+        this.#unrecovered++;
+      }
       if (state !== "online" || member.lostAt === 0 || member.onlineAt > 0) return;
       member.onlineAt = Date.now();
       void this.#speak(member);
@@ -99,6 +106,7 @@ export class CrowdJob implements Job {
     try {
       member.secondSeq = (await member.client.send(member.conv, "after")).seq;
       member.ackedAt = Date.now();
+      if (member.lostAt > 0) this.#unrecovered--;
     } catch (error) {
       this.#failures++;
       this.#people.world.trouble(`refused: ${messageOf(error)}`);
@@ -108,11 +116,10 @@ export class CrowdJob implements Job {
   /** @param killedAt wall milliseconds */
   async #recover(killedAt: number): Promise<CrowdResult> {
     const late = Date.now() + recoverMs;
-    const lost = (): Member[] => this.#members.filter(({ lostAt }) => lostAt > 0);
     // All sockets of a killed process end within moments; before the first did, nobody is to be waited for.
-    const waits = (): boolean => lost().length === 0 || lost().some(({ ackedAt }) => ackedAt === 0);
-    while (waits() && Date.now() < late) await new Promise((resolve) => setTimeout(resolve, lookMs));
-    const affected = lost();
+    while ((this.#affected === 0 || this.#unrecovered > 0) && Date.now() < late)
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    const affected = this.#members.filter(({ lostAt }) => lostAt > 0);
     const [online, latencies] = [new Histogram(), new Histogram()];
     for (const { onlineAt, ackedAt } of affected) {
       if (onlineAt > 0) online.add(onlineAt - killedAt);

@@ -7,9 +7,10 @@ import { Wire } from "./wire.ts";
 const lostCode = 1006;
 
 /**
- * An environment whose sockets go to one of several nodes: the first, and when that refuses, at once the next, as nginx
- * does. Its frames are ASCII.
- * @param home counts the node that is tried first
+ * An environment whose sockets go to one of several nodes: its own, and when that refuses, at once another. Which one
+ * differs among those of one node, so that they come to all others alike, as behind the consistent hash of
+ * `compose/nginx.conf`. Its frames are ASCII.
+ * @param home counts clients: their nodes are taken in turn, and for those of one node so are the others
  */
 export function wireEnvironment(ports: readonly number[], home: number): Environment {
   return {
@@ -63,8 +64,10 @@ async function dial(
   listener: Parameters<typeof Wire.open>[1],
 ): Promise<Wire> {
   let last: unknown = new Error("there is no node");
+  const others = ports.length - 1;
   for (let i = 0; i < ports.length; i++) {
-    const port = ports[(home + i) % ports.length] ?? 0;
+    const further = i === 0 ? 0 : 1 + ((Math.floor(home / ports.length) + i) % others);
+    const port = ports[(home + further) % ports.length] ?? 0;
     try {
       return await Wire.open({ port, path: "/ws", protocol: limits.subprotocol }, listener);
     } catch (error) {
