@@ -2,12 +2,12 @@
  * Reads of logs for the connections of one node. Role: pumps at the same place share one read; at most 64 run at a time.
  * Invariants: a shared read begins after it was asked for, so that it holds whatever was committed before (Converges);
  * what waits is bounded (StormBounded): pumps wait for one read each, clients' own pages are refused beyond a bound, and no
- * read brings more than `readEventsMax` events.
+ * read brings more than `readMost`.
  */
 import type { LogQuery, LogSlice } from "../store/store.ts";
 import { decodeAddress, shardOf } from "./address.ts";
 import { fromStored, type EncodedEvent } from "./encoded-event.ts";
-import { readEventsMax } from "./runtime/loads.ts";
+import { readMost } from "./runtime/loads.ts";
 
 /** A part of a log. */
 export interface Page {
@@ -44,7 +44,7 @@ export class Replays {
     const key = `${log}@${after}`;
     const next = this.#next.get(key);
     if (next !== undefined) return next;
-    const read = this.#afterRunning(key, () => this.#fetch({ after }, log, readEventsMax));
+    const read = this.#afterRunning(key, () => this.#fetch({ after }, log, readMost.limit));
     this.#next.set(key, read);
     return read;
   }
@@ -56,7 +56,7 @@ export class Replays {
     limit: number,
   ): Promise<Page | undefined> {
     if (this.#queue.length >= pagesWaitingMax) return Promise.resolve(undefined);
-    return this.#admit(() => this.#fetch(range, log, Math.min(limit, readEventsMax)));
+    return this.#admit(() => this.#fetch(range, log, Math.min(limit, readMost.limit)));
   }
 
   async #afterRunning(key: string, fetch: () => Promise<Page | undefined>): Promise<Page | undefined> {
@@ -80,7 +80,7 @@ export class Replays {
     if (address === undefined) return undefined;
     const shard = shardOf(address, this.#shards);
     try {
-      const slice = await this.#readLog({ shard, log, ...range, limit });
+      const slice = await this.#readLog({ shard, log, ...range, ...readMost, limit });
       return { events: slice.events.map(({ event }) => fromStored(event)), end: slice.end };
     } catch {
       return undefined;

@@ -2,6 +2,7 @@
  * The requests that are not numbered commands: reading, listing, following, typing. Each is checked for entitlement
  * here, since none of them wakes the conversation's actor.
  */
+import { utf8Bytes } from "../base/utf8.ts";
 import { prevFor, visibleTo, type Audience, type LogEvent } from "../protocol/events.ts";
 import type { Item, RequestFrame, ServerFrame } from "../protocol/frames.ts";
 import { isStaff, visitorOf, type ConversationId, type UserId } from "../protocol/ids.ts";
@@ -10,7 +11,7 @@ import { within } from "../base/clock.ts";
 import { conversationAddress, encodeAddress, sessionAddress, sessionId, shardOf } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import type { Principal, SessionDescription } from "./messages.ts";
-import { readEventsMax } from "./runtime/loads.ts";
+import { readMost } from "./runtime/loads.ts";
 import { conversationOf, errorFrame, viewOf } from "./server-frames.ts";
 
 type Request = Exclude<RequestFrame, { t: "auth" | "reauth" | "dack" | "ping" | "pong" }>;
@@ -125,7 +126,7 @@ async function readVisible(
   let from = range;
   let room: number = limits.maxPageBytes;
   for (let reads = 1; ; reads++) {
-    const page = await parts.hub.page(log, from, reads === 1 ? limit : readEventsMax);
+    const page = await parts.hub.page(log, from, reads === 1 ? limit : readMost.limit);
     if (page === undefined) return undefined;
     const ordered = up ? page.events : page.events.toReversed();
     const visible = ordered.filter((event) => visibleTo(event, reader));
@@ -161,10 +162,6 @@ function fitting(
     bytes += size;
   }
   return { events, bytes };
-}
-
-function utf8Bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
 
 async function list(

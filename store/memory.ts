@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { unreachable } from "../base/assert.ts";
 import { DueIndex } from "./due-index.ts";
+import { fittingBytes, readsDown } from "./log-part.ts";
 import type { LogQuery, LogSlice, ShardCommit, Store, Verdict, Write } from "./store.ts";
 import {
   checkAppends,
@@ -239,12 +240,12 @@ function remove(
 }
 
 function slice(log: readonly string[], query: LogQuery): LogSlice {
-  const down = query.after === undefined && query.before !== undefined;
+  const down = readsDown(query);
   const last = Math.min((query.before ?? Infinity) - 1, log.length);
   const from = Math.max(0, down ? last - query.limit : (query.after ?? 0));
   const to = Math.max(from, down ? last : Math.min(last, from + query.limit));
   const events = log.slice(from, to).map((event, i) => ({ seq: from + i + 1, event }));
-  return { events, end: log.length };
+  return { events: fittingBytes(events, query), end: log.length };
 }
 
 /** The order of the strings' UTF-8 bytes, in which Redis and SQLite sort; UTF-16 units sort differently. */

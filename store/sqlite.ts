@@ -9,6 +9,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { present, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { Failure, messageOf } from "../base/errors.ts";
+import { fittingBytes, readsDown } from "./log-part.ts";
 import { fromFirst, schema, schemaVersion, statements } from "./sqlite/schema.ts";
 import { storeTime } from "./sqlite/time.ts";
 import type { LogQuery, LogSlice, Owner, ShardCommit, Store, Verdict, Write } from "./store.ts";
@@ -307,12 +308,12 @@ function fenceOf(run: Statements, shard: number): FenceRow | undefined {
 
 function readLog(run: Statements, query: LogQuery): LogSlice {
   const { shard, log, after, before = Number.MAX_SAFE_INTEGER, limit } = query;
-  const down = after === undefined && query.before !== undefined;
-  const rows = down
+  const rows = readsDown(query)
     ? run.down.all(shard, log, before, limit).toReversed()
     : run.up.all(shard, log, after ?? 0, before, limit);
+  const events = rows.map((row) => ({ seq: integer(row, "seq"), event: text(row, "event") }));
   return {
-    events: rows.map((row) => ({ seq: integer(row, "seq"), event: text(row, "event") })),
+    events: fittingBytes(events, query),
     end: Number(run.end.get(shard, log)?.["seq"] ?? 0),
   };
 }

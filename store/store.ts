@@ -70,7 +70,10 @@ export interface LogQuery {
   readonly log: string;
   readonly after?: number;
   readonly before?: number;
+  /** Events at most. */
   readonly limit: number;
+  /** Bytes of their UTF-8 at most, though one event where there is any: those next to `after`, or to `before`. */
+  readonly bytes?: number;
 }
 
 /** Events in ascending order, and the number of the log's last event (0 when empty). */

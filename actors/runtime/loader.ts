@@ -8,7 +8,7 @@ import type { Log } from "../../base/log.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import type { Need } from "../behavior.ts";
 import type { HostParts } from "./host-parts.ts";
-import { readEventsMax } from "./loads.ts";
+import { readMost } from "./loads.ts";
 
 /** See the file's head. */
 export class Loader {
@@ -93,7 +93,7 @@ export class Loader {
     const { loads } = this.#parts;
     const events: LogEvent[] = [];
     for (let after = position; ;) {
-      const query = { shard: this.#shard, log, after, limit: readEventsMax };
+      const query = { shard: this.#shard, log, after, ...readMost };
       const slice = await this.persist(() => loads.log(query));
       if (slice === undefined) return undefined;
       for (const { event } of slice.events) events.push(JSON.parse(event) as LogEvent);

@@ -3,11 +3,8 @@ import type { Store } from "../../store/store.ts";
 import { batched } from "./batch.ts";
 import type { Loads } from "./host-parts.ts";
 
-/**
- * Events that are asked for in one read of a log at most: 64 messages of the largest size are 3 MB, of the usual size 20 KB.
- * Who needs more reads on.
- */
-export const readEventsMax = 64;
+/** What is asked for in one read of a log at most; who needs more reads on. Events of the usual size are 20 KB. */
+export const readMost = { limit: 64, bytes: 256 * 1024 } as const;
 
 /** The store's reads, each gathered with the others of its turn. */
 export function loadsOf(clock: Clock, store: Store): Loads {

@@ -25,7 +25,7 @@ interface Published {
 }
 
 /** What a device has missed while it was away for a moment; who has missed more reads the rest from the log. */
-const pageEvents = 32;
+const pageMost = { limit: 32, bytes: 32 * 1024 } as const;
 /** Characters of all pages in one answer; whose page does not fit reads for itself. */
 const pagesMaxUnits = 256 * 1024;
 
@@ -135,7 +135,7 @@ export class Publisher {
 
   async #pageOf(log: string, after: number): Promise<FollowedPage> {
     const { shard, parts } = this.#host;
-    const { events, end } = await parts.loads.log({ shard, log, after, limit: pageEvents });
+    const { events, end } = await parts.loads.log({ shard, log, after, ...pageMost });
     return { after, events: events.map(({ event }) => wireFromStored(event)), end };
   }
 

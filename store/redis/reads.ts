@@ -1,4 +1,5 @@
 import type { LogQuery, LogSlice, Store, Stored } from "../store.ts";
+import { readsDown } from "../log-part.ts";
 import { list } from "./batch.ts";
 import type { RedisCalls } from "./calls.ts";
 import type { RedisKeys } from "./keys.ts";
@@ -137,11 +138,11 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
   };
 }
 
-/** Who asks only for what stands before a number gets the last of it. */
-function logRead(keys: RedisKeys, { shard, log, after, before, limit }: LogQuery): Read {
+function logRead(keys: RedisKeys, query: LogQuery): Read {
+  const { shard, log, after = 0, before, limit, bytes = "" } = query;
   const to = before === undefined ? "" : Math.max(0, before - 1);
-  const from = after === undefined && before !== undefined ? "" : (after ?? 0) + 1;
-  return { shard, key: keys.log(shard, log), args: ["l", from, to, limit], most: limit };
+  const from = readsDown(query) ? "" : after + 1;
+  return { shard, key: keys.log(shard, log), args: ["l", from, to, limit, bytes], most: limit };
 }
 
 /** A log as read.lua tells it: its length, the number of the first event that follows, events. */

@@ -55,6 +55,7 @@ function hubWorld(): HubWorld {
       async readLog(query): Promise<LogSlice> {
         const after = "after" in query ? query.after : 0;
         reads.push(after);
+        expect(query.bytes).toBeGreaterThan(0);
         const events = model.events.filter(({ seq }) => seq > after).slice(0, query.limit);
         const end = model.end?.seq ?? 0;
         await world.readLog();

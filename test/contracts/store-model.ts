@@ -174,6 +174,12 @@ async function everything(store: Store): Promise<unknown> {
     fences: await store.fences(32),
     up: await store.readLogs(pairs.map(({ shard, name: log }) => ({ shard, log, after: 1, limit: 4 }))),
     down: await store.readLogs(pairs.map(({ shard, name: log }) => ({ shard, log, before: 5, limit: 3 }))),
+    few: await store.readLogs(
+      pairs.flatMap(({ shard, name: log }) => [
+        { shard, log, after: 0, limit: 9, bytes: 40 },
+        { shard, log, before: 9, limit: 9, bytes: 40 },
+      ]),
+    ),
     tails: await store.tails(pairs.map(({ shard, name: log }) => ({ shard, log }))),
     fields: await store.load(pairs.map(({ shard, name: entity }) => ({ shard, entity }))),
     kept: await store.kept(pairs.map(({ shard, name: key }) => ({ shard, key }))),

@@ -55,6 +55,37 @@ export function testReads(bench: () => StoreBench): void {
       expect(slices[1]?.events[0]).toEqual({ seq: 4, event: "event 4" });
     });
 
+    it("brings of a log no more bytes than asked for, but one event, and says where the log ends", async () => {
+      const { store, write } = bench();
+      const sizes = [...Array.from({ length: 40 }, () => 10), 500, 10, 10];
+      const long = sizes.map((size, i): Write => ({
+        op: "append",
+        log: "c",
+        seq: i + 1,
+        event: "é".repeat(size / 2),
+      }));
+      await write(2, ...long);
+      const read = async (part: { after?: number; before?: number; bytes: number }): Promise<unknown> => {
+        const [slice] = await store.readLogs([{ shard: 2, log: "c", limit: 100, ...part }]);
+        expect(slice?.end).toBe(43);
+        const of = slice?.events ?? [];
+        expect(of.map(({ event }) => Buffer.byteLength(event))).toEqual(of.map(({ seq }) => sizes[seq - 1]));
+        return [of[0]?.seq, of.at(-1)?.seq];
+      };
+      expect(await read({ after: 0, bytes: 30 })).toEqual([1, 3]);
+      expect(await read({ after: 0, bytes: 39 })).toEqual([1, 3]);
+      expect(await read({ after: 5, bytes: 340 })).toEqual([6, 39]);
+      expect(await read({ after: 39, bytes: 509 })).toEqual([40, 40]);
+      expect(await read({ after: 40, bytes: 1 })).toEqual([41, 41]);
+      expect(await read({ after: 39, bytes: 10_000 })).toEqual([40, 43]);
+      expect(await read({ before: 44, bytes: 20 })).toEqual([42, 43]);
+      expect(await read({ before: 44, bytes: 519 })).toEqual([42, 43]);
+      expect(await read({ before: 42, bytes: 1 })).toEqual([41, 41]);
+      expect(await read({ before: 41, bytes: 250 })).toEqual([16, 40]);
+      expect(await read({ before: 1, bytes: 250 })).toEqual([undefined, undefined]);
+      expect(await read({ after: 43, bytes: 250 })).toEqual([undefined, undefined]);
+    });
+
     it("answers questions about many shards in their order", async () => {
       const { store, write } = bench();
       const shards = [33, 4, 18, 2, 250];
