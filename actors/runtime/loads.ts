@@ -3,7 +3,7 @@ import type { Store } from "../../store/store.ts";
 import { batched } from "./batch.ts";
 import type { Loads } from "./host-parts.ts";
 
-/** What is asked for in one read of a log at most; who needs more reads on. Events of the usual size are 20 KB. */
+/** What is asked for in one read of a log at most; who needs more reads on. 64 events of the usual size are 20 KB. */
 export const readMost = { limit: 64, bytes: 256 * 1024 } as const;
 
 /** The store's reads, each gathered with the others of its turn. */

@@ -10,7 +10,8 @@ local call = redis.call
 -- Large events are not all read before it is known how many fit.
 local stride = 16
 
--- The events of these numbers that fit, one at least, in the order in which they are met: from the first on, or `down` from the last.
+-- The events of these numbers that fit, one at least, in the order in which they are met: from the first on, or `down`
+-- from the last.
 local function fitting(key, first, last, down, room)
   local found = {}
   while #found <= last - first do
