@@ -35,7 +35,7 @@ export interface ConnectionParts {
   urlOf(shard: number): string | undefined;
   /** Another node's address, for clients that have to move; undefined when none is known. */
   urlElsewhere(): string | undefined;
-  /** The connection begins to attach: from now on it has to attach again whenever its session moves. */
+  /** The connection is to be attached as soon as its turn comes, and again whenever its session moves. */
   onAttaching(conn: number): void;
   /** Something goes on: the connection is looked at every second until it rests. */
   onStirred(conn: number): void;

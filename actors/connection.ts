@@ -6,11 +6,11 @@
  * (StormBounded); outgoing bytes are bounded.
  */
 import { closeCodes } from "../protocol/codes.ts";
+import { present } from "../base/assert.ts";
 import { SparseMap } from "../base/sparse-map.ts";
 import type { Cursor, RequestFrame, ServerFrame } from "../protocol/frames.ts";
 import type { ConversationId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import { encodeAddress, sessionAddress, shardOf, type Address } from "./address.ts";
 import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import { Commands, type Ack, type CommandsPort } from "./commands.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -21,8 +21,8 @@ import { passOf } from "./principal.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { ReadMarks } from "./read-marks.ts";
 import { answerRequest } from "./requests.ts";
-import type { AskReply } from "./runtime/envelope.ts";
 import { errorFrame } from "./server-frames.ts";
+import { SessionLink } from "./session-link.ts";
 import type { Socket } from "./socket.ts";
 import { Subscriptions, type SubscriptionsPort } from "./subscriptions.ts";
 import type { Swept } from "./sweep-wheel.ts";
@@ -54,10 +54,10 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
   #early: (() => void)[] = [];
   readonly #deadlines: Deadlines;
   #stage: Stage = "new";
-  #principal: Principal | undefined;
-  #device = "";
-  #attempt = 0;
-  #sessionShard = -1;
+  /** Once it has authenticated. */
+  #link: SessionLink | undefined;
+  /** What its client holds, while it waits for its turn to attach. */
+  #cursors: Readonly<Record<string, Cursor>> | undefined;
   #stirred = false;
 
   constructor(parts: ConnectionParts, id: number, socket: Socket) {
@@ -89,9 +89,14 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     return this.#stage !== "closed";
   }
 
+  /** Whether its client is served. */
+  get live(): boolean {
+    return this.#stage === "live";
+  }
+
   /** The shard of its session; -1 before the attach. */
   get sessionShard(): number {
-    return this.#sessionShard;
+    return this.#link?.shard ?? -1;
   }
 
   /** Takes a ping that carries nothing. */
@@ -142,7 +147,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     this.#stage = "closed";
     this.#early = [];
     this.subscriptions.close();
-    if (this.#sessionShard >= 0) this.#detach();
+    this.#link?.detach();
     this.parts.onClosed(this.id);
   }
 
@@ -213,11 +218,15 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     this.#whenLive(() => this.ephemeral(JSON.stringify(frame)));
   }
 
-  /** Attaches again, after the session's shard has moved. False when it has to be tried again later. */
-  async reattach(): Promise<boolean> {
-    if (!this.open) return true;
-    if (this.#stage !== "live") return false;
-    const reply = await this.#askAttach();
+  /** Attaches, for the first time or after the session's shard has moved. False when it has to be tried again later. */
+  async attach(): Promise<boolean> {
+    if (this.live) return this.#reattach();
+    if (this.open) await this.#begin();
+    return true;
+  }
+
+  async #reattach(): Promise<boolean> {
+    const reply = await this.#linked().attach();
     if (!this.open) return true;
     if (reply?.kind === "superseded") this.replaced();
     if (reply?.kind !== "attached") return false;
@@ -288,14 +297,11 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
 
   /** Whose connection it is, once that is known. */
   who(): Principal {
-    const principal = this.#principal;
-    if (principal === undefined) throw new Error("not authenticated");
-    return principal;
+    return this.#linked().principal;
   }
 
-  #session(): Address {
-    const { tenant, role, user } = this.who();
-    return sessionAddress(tenant, role, user);
+  #linked(): SessionLink {
+    return present(this.#link, "not authenticated");
   }
 
   #request(frame: RequestFrame): void {
@@ -340,14 +346,17 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
       this.frame(errorFrame("BUSY", undefined, "too many connections begin at once", waitMs));
       return this.close(closeCodes.overload, "overload");
     }
-    this.#principal = pass.principal;
+    this.#link = new SessionLink(this.parts, pass.principal, { conn: this.id, device, attempt });
     this.#deadlines.expiresAt = pass.expiresAt;
-    this.#device = device;
-    this.#attempt = attempt;
-    this.#sessionShard = shardOf(this.#session(), this.parts.shards);
+    this.#cursors = cursors;
     this.parts.onAttaching(this.id);
-    const welcome = Welcome.begin(this, pass.principal, cursors);
-    const reply = await this.#askAttach();
+  }
+
+  async #begin(): Promise<void> {
+    const cursors = this.#cursors ?? {};
+    this.#cursors = undefined;
+    const welcome = Welcome.begin(this, this.who(), cursors);
+    const reply = await this.#linked().attach();
     if (!this.open) return;
     if (reply?.kind === "superseded") return this.replaced();
     if (reply?.kind !== "attached") return this.#unavailable();
@@ -362,7 +371,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
   }
 
   #tell(what: ConnectionEvent["what"]): void {
-    this.parts.connectionLog?.note({ ...this.who(), device: this.#device, what });
+    this.parts.connectionLog?.note({ ...this.who(), device: this.#linked().device, what });
   }
 
   #unavailable(): void {
@@ -379,21 +388,5 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     if (pass === undefined || !same) return this.frame(errorFrame("UNAUTHORIZED", id));
     this.#deadlines.expiresAt = Math.max(this.#deadlines.expiresAt, pass.expiresAt);
     this.frame({ t: "ok", id });
-  }
-
-  async #askAttach(): Promise<AskReply | undefined> {
-    const attach = { k: "attach", ...this.#attachment(), attempt: this.#attempt } as const;
-    const reply = await this.parts.ask({ ...attach, conn: this.id, by: this.who() }, limits.commandMs);
-    // An attach that waited for its owner can overtake the detach of a connection that closed meanwhile.
-    if (!this.open && reply?.kind === "attached") this.#detach();
-    return reply;
-  }
-
-  #detach(): void {
-    this.parts.send({ k: "detach", ...this.#attachment(), conn: this.id });
-  }
-
-  #attachment(): { shard: number; session: string; device: string } {
-    return { shard: this.#sessionShard, session: encodeAddress(this.#session()), device: this.#device };
   }
 }

@@ -13,6 +13,7 @@ import { closeCodes } from "../protocol/codes.ts";
 import type { RequestFrame } from "../protocol/frames.ts";
 import { isConversationId } from "../protocol/ids.ts";
 import type { ConnectionParts } from "./client-port.ts";
+import { Attaches } from "./attaches.ts";
 import { Connection } from "./connection.ts";
 import type { Parsed } from "./inbound.ts";
 import { Intake } from "./intake.ts";
@@ -88,18 +89,15 @@ const framesPerWake = 128;
 const waitingFramesMax = 512;
 const sweepMs = 1000;
 const unblockMs = 50;
-const reattachAtOnce = 64;
-const reattachRetryMs = 250;
 
 /** The connections of one node. */
 export class Gateway {
   readonly #parts: GatewayParts;
   readonly #connectionParts: ConnectionParts;
   readonly #members = new Map<number, Member>();
-  readonly #byShard = new Map<number, Set<Connection>>();
   readonly #family: Family;
   readonly #buckets: Bucket[] = [];
-  readonly #reattach = new Set<Connection>();
+  readonly #attaches: Attaches;
   /** Those whose clients do not read fast enough: looked at until they do. */
   readonly #blocked = new Set<Connection>();
   readonly #intake: Intake;
@@ -108,7 +106,6 @@ export class Gateway {
   readonly #frames;
   readonly #onFrame = (member: Member, text: string): void => this.#receive(member, text);
   #unblocking: Cancel | undefined;
-  #reattaching = 0;
   #ids = 0;
   #sweptAt: number;
 
@@ -131,7 +128,7 @@ export class Gateway {
       [5, 10, 20, 50, 100, 200, 500, 1000, 2500],
     );
     const { clock } = parts.connection;
-    parts.routing.onRoutes((shards) => this.#onRoutes(shards));
+    this.#attaches = new Attaches({ clock, random: parts.random, routing: parts.routing });
     this.#sweptAt = clock.now();
     this.#intake = new Intake({
       clock,
@@ -150,6 +147,11 @@ export class Gateway {
   /** How many connections are open. */
   get size(): number {
     return this.#members.size;
+  }
+
+  /** How many of them wait for their turn to attach. */
+  get attachesWaiting(): number {
+    return this.#attaches.waiting;
   }
 
   /** Takes a new socket. */
@@ -180,17 +182,12 @@ export class Gateway {
 
   /** Attaches again the connections whose sessions are owned by that node: something of it was lost. */
   renew(node: string): void {
-    for (const [shard, connections] of this.#byShard) {
-      if (this.#parts.routing.route(shard)?.owner.node !== node) continue;
-      for (const connection of connections) this.#reattach.add(connection);
-    }
-    this.#pumpReattach();
+    this.#attaches.renew(node);
   }
 
   /** Attaches everything again: this node is another run now. */
   renewAll(): void {
-    for (const connections of this.#byShard.values()) for (const one of connections) this.#reattach.add(one);
-    this.#pumpReattach();
+    this.#attaches.renewAll();
   }
 
   /** Asks all clients to move, spread evenly over `overMs`; each is told its own delay. */
@@ -284,10 +281,7 @@ export class Gateway {
 
   #attaching(conn: number): void {
     const connection = this.#members.get(conn)?.connection;
-    if (connection === undefined) return;
-    const ofShard = this.#byShard.get(connection.sessionShard) ?? new Set<Connection>();
-    ofShard.add(connection);
-    this.#byShard.set(connection.sessionShard, ofShard);
+    if (connection !== undefined) this.#attaches.add(connection);
   }
 
   #forget(conn: number): void {
@@ -296,50 +290,10 @@ export class Gateway {
     const { connection, bucket } = member;
     bucket.members--;
     this.#members.delete(conn);
-    this.#reattach.delete(connection);
+    this.#attaches.forget(connection);
     this.#blocked.delete(connection);
     this.#intake.forget(member.socket);
     this.#wheel.forget(connection);
-    const ofShard = this.#byShard.get(connection.sessionShard);
-    ofShard?.delete(connection);
-    if (ofShard?.size === 0) this.#byShard.delete(connection.sessionShard);
-  }
-
-  /** Sessions that live elsewhere now do not know their connections yet. */
-  #onRoutes(shards: readonly number[]): void {
-    for (const shard of shards) {
-      if (!this.#isServed(shard)) continue;
-      for (const connection of this.#byShard.get(shard) ?? []) this.#reattach.add(connection);
-    }
-    this.#pumpReattach();
-  }
-
-  #isServed(shard: number): boolean {
-    return this.#parts.routing.route(shard)?.state === "stable";
-  }
-
-  /** Where nobody serves there is nobody to attach at: the next route brings those connections back. */
-  #pumpReattach(): void {
-    for (const connection of this.#reattach) {
-      if (this.#reattaching >= reattachAtOnce) return;
-      this.#reattach.delete(connection);
-      if (!this.#isServed(connection.sessionShard)) continue;
-      this.#reattaching++;
-      void this.#reattachOne(connection);
-    }
-  }
-
-  async #reattachOne(connection: Connection): Promise<void> {
-    const done = await connection.reattach();
-    this.#reattaching--;
-    if (!done && connection.open) {
-      const delayMs = reattachRetryMs * (0.5 + this.#parts.random.float());
-      this.#parts.connection.clock.after(delayMs, () => {
-        if (connection.open) this.#reattach.add(connection);
-        this.#pumpReattach();
-      });
-    }
-    this.#pumpReattach();
   }
 
   #sweep(): void {

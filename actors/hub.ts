@@ -12,6 +12,7 @@ import type { Routing } from "../placement/hosting.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import type { LogQuery, LogSlice } from "../store/store.ts";
 import { decodeAddress, shardOf } from "./address.ts";
+import { Bulkhead } from "./bulkhead.ts";
 import { EncodedEvent, type WireEvent } from "./encoded-event.ts";
 import { Replays, type Page } from "./replays.ts";
 import type { AskReply, FollowedTail, FollowItem, ShardEnvelope } from "./runtime/envelope.ts";
@@ -48,6 +49,9 @@ export interface HubParts {
 }
 
 const followBatch = 256;
+/** Logs that are followed again with one ask, of one shard at a time towards each owner: nobody waits for an answer. */
+const refollowBatch = 32;
+const refollowsAtOnce = 1;
 /** Pages that may be asked for at a time with the follow; who follows beyond that reads for itself. */
 const pagesMax = 512;
 const askMs = 5000;
@@ -60,6 +64,7 @@ export class Hub {
   readonly #followed = new Map<string, Followed>();
   readonly #byShard = new Map<number, Set<Followed>>();
   readonly #due = new Map<number, Set<Followed>>();
+  readonly #refollows: Bulkhead<number>;
   /** Asks in a row that a shard's owner has not answered. */
   readonly #failures = new Map<number, number>();
   readonly #replays: Replays;
@@ -70,8 +75,13 @@ export class Hub {
   constructor(parts: HubParts) {
     this.#parts = parts;
     this.#replays = new Replays(parts.routing.shards, parts.readLog);
+    this.#refollows = new Bulkhead({
+      atOnce: refollowsAtOnce,
+      nodeOf: (shard) => this.#ownerOf(shard),
+      run: (shard) => this.#refollow(shard),
+    });
     parts.routing.onRoutes((shards) => {
-      for (const shard of shards) if (this.#isServed(shard)) this.refollow(shard);
+      for (const shard of shards) this.refollow(shard);
     });
   }
 
@@ -109,7 +119,7 @@ export class Hub {
 
   /** The shard changed hands, or something of its owner was lost: follows all of it again. */
   refollow(shard: number): void {
-    for (const followed of this.#byShard.get(shard) ?? []) this.#want(followed);
+    if (this.#byShard.has(shard)) this.#refollows.add(shard);
   }
 
   /** Follows again what is owned by the nodes for which the test holds. */
@@ -180,6 +190,14 @@ export class Hub {
     }
   }
 
+  async #refollow(shard: number): Promise<void> {
+    const all = [...(this.#byShard.get(shard) ?? [])];
+    for (let i = 0; i < all.length; i += refollowBatch) {
+      const current = all.slice(i, i + refollowBatch).filter((followed) => this.#isCurrent(followed));
+      if (current.length > 0) await this.#ask(shard, current.flatMap(itemsOf));
+    }
+  }
+
   async #ask(shard: number, wanted: readonly FollowItem[]): Promise<void> {
     const items = this.#pages + pagesIn(wanted) <= pagesMax ? wanted : wanted.map(withoutPage);
     const pages = pagesIn(items);
@@ -226,9 +244,10 @@ export class Hub {
     }
   }
 
-  #isServed(shard: number): boolean {
+  /** Where nobody serves there is nobody to ask: the next route brings the shard back. */
+  #ownerOf(shard: number): string | undefined {
     const route = this.#parts.routing.route(shard);
-    return route !== undefined && route.state === "stable";
+    return route?.state === "stable" ? route.owner.node : undefined;
   }
 
   #isCurrent(followed: Followed): boolean {

@@ -191,6 +191,11 @@ export async function startNode(ports: NodePorts): Promise<UsherNode> {
   metrics.gauge("usher_admission_pace", "Share of USHER_ADMIT that is in force", () =>
     ports.admission.pace(),
   );
+  metrics.gauge(
+    "usher_attaches_waiting",
+    "Connections that wait for their turn to attach",
+    () => connections.attachesWaiting,
+  );
   placement.onReborn(() => {
     host.reborn();
     connections.renewAll();

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { closeCodes } from "../../protocol/codes.ts";
 import type { ConversationId } from "../../protocol/ids.ts";
-import { edgeWorld, logOf, type EdgeWorld } from "./edge-world.ts";
+import { limits } from "../../protocol/limits.ts";
+import type { ShardEnvelope } from "../../actors/runtime/envelope.ts";
+import { edgeWorld, logOf, type EdgeWorld, type ScriptedClient } from "./edge-world.ts";
 
 const conv = "s.ann.1" as ConversationId;
 const described = { conv, kind: "support", open: true, openedAt: 5 } as const;
@@ -12,6 +14,24 @@ function attachShard(world: EdgeWorld): number {
 
 function attaches(world: EdgeWorld): number {
   return world.asked.filter(({ k }) => k === "attach").length;
+}
+
+interface HeldAttach {
+  readonly envelope: ShardEnvelope;
+  readonly attach: () => void;
+}
+
+/** Attaches are answered by the test from now on. */
+function holdingAttaches(world: EdgeWorld): HeldAttach[] {
+  const open: HeldAttach[] = [];
+  world.answer = (envelope) =>
+    envelope.k === "attach"
+      ? new Promise((resolve) => {
+          const attach = (): void => resolve({ kind: "attached", gen: 9, description: { follows: [] } });
+          open.push({ envelope, attach });
+        })
+      : undefined;
+  return open;
 }
 
 function member(node: string, url: string, state: "up" | "draining" = "up"): object {
@@ -156,24 +176,80 @@ describe("gateway", () => {
     expect(attaches(world)).toBe(2);
   });
 
-  it("attaches at most 64 at once", async () => {
+  it("attaches again two at a time towards each owner, and all in the end", async () => {
     const world = edgeWorld();
-    for (let i = 0; i < 150; i++) await world.attached(`visitor.u${i}`, "d");
-    const open: (() => void)[] = [];
-    world.answer = ({ k }) =>
-      k === "attach"
-        ? new Promise((resolve) => {
-            open.push(() => resolve({ kind: "attached", gen: 9, description: { follows: [] } }));
-          })
-        : undefined;
-    world.gateway.renewAll();
+    for (let i = 0; i < 30; i++) await world.attached(`visitor.u${i}`, "d");
+    const owners = new Map(world.asked.map(({ shard }) => [shard, shard % 2 === 0 ? "here" : "b"]));
+    const open = holdingAttaches(world);
+    for (const [shard, owner] of owners) world.routing.move(shard, owner);
     await world.settle();
-    expect(open).toHaveLength(64);
-    for (let i = 0; i < 150; i++) {
-      open[i]?.();
+    for (let left = 30; left > 0; left--) {
+      const towards = open.map(({ envelope }) => owners.get(envelope.shard));
+      expect(towards.filter((owner) => owner === "here").length).toBeLessThanOrEqual(2);
+      expect(towards.filter((owner) => owner === "b").length).toBeLessThanOrEqual(2);
+      expect(towards).not.toEqual([]);
+      open.shift()?.attach();
       await world.settle();
     }
-    expect(open).toHaveLength(150);
+    expect(open).toEqual([]);
+    expect(attaches(world)).toBe(60);
+  });
+
+  it("lets new clients attach three at a time, beside those who are served already", async () => {
+    const world = edgeWorld();
+    for (let i = 0; i < 10; i++) await world.attached(`visitor.u${i}`, "d");
+    const open = holdingAttaches(world);
+    world.gateway.renewAll();
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => world.attached(`visitor.new${i}`, "d")),
+    );
+    expect(open).toHaveLength(5);
+    expect(world.gateway.attachesWaiting).toBe(15);
+    for (let left = 20; left > 0; left--) {
+      open.shift()?.attach();
+      await world.settle();
+    }
+    expect(clients.map((client) => client.of("welcome").length)).toEqual(clients.map(() => 1));
+  });
+
+  it("keeps nobody waiting for an owner that does not answer, but those who want to go there", async () => {
+    const world = edgeWorld();
+    await world.attached();
+    const shard = attachShard(world);
+    world.routing.move(shard, "silent");
+    world.answer = (envelope) => (envelope.shard === shard ? new Promise(() => {}) : undefined);
+    for (let i = 0; i < 60; i++) await world.attached(`visitor.u${i}`, "d");
+    const elsewhere = world.asked.filter((envelope) => envelope.k === "attach" && envelope.shard !== shard);
+    const there = world.asked.filter((envelope) => envelope.k === "attach" && envelope.shard === shard);
+    expect(elsewhere.length).toBeGreaterThan(40);
+    expect(there.length).toBeLessThanOrEqual(1 + 2 + 3);
+    expect(elsewhere.length + there.length + world.gateway.attachesWaiting).toBeGreaterThanOrEqual(61);
+  });
+
+  it("asks its session nothing, and tells it nothing, of a client that left before its turn", async () => {
+    const world = edgeWorld();
+    const open = holdingAttaches(world);
+    const clients: ScriptedClient[] = [];
+    for (let i = 0; i < 5; i++) clients.push(await world.attached(`visitor.u${i}`, "d"));
+    for (const client of clients) client.input.closed();
+    while (open.length > 0) {
+      open.shift()?.attach();
+      await world.settle();
+    }
+    expect(attaches(world)).toBe(3);
+    const detached = world.sent.flatMap((envelope) => (envelope.k === "detach" ? [envelope.session] : []));
+    expect(new Set(detached).size).toBe(3);
+    expect([world.gateway.size, world.gateway.attachesWaiting]).toEqual([0, 0]);
+  });
+
+  it("closes who waited too long for a turn", async () => {
+    const world = edgeWorld();
+    world.answer = () => new Promise(() => {});
+    const clients: ScriptedClient[] = [];
+    for (let i = 0; i < 5; i++) clients.push(await world.attached(`visitor.u${i}`, "d"));
+    await world.time.advance(limits.authMs + 2 * limits.commandMs + 2000);
+    expect(clients.map(({ closes }) => closes)).toEqual(clients.map(() => [closeCodes.unavailable]));
+    expect([world.gateway.size, world.gateway.attachesWaiting]).toEqual([0, 0]);
   });
 
   it("closes a connection that is superseded when it attaches again", async () => {

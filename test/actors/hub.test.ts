@@ -177,6 +177,28 @@ describe("hub", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("follows the shards of a new owner again one at a time, and a shard in parts", async () => {
+    const { hub, time, asked, routing } = hubWorld();
+    for (let i = 0; i < 800; i++) hub.follow(logOf(`s.u${i}.1`), listener());
+    await time.advance(0);
+    for (const one of asked.splice(0)) one.answer(tailsOf(one, undefined));
+    await time.advance(0);
+    for (let of = 0; of < routing.shards; of++) routing.move(of, of < 8 ? "b" : "c");
+    await time.advance(0);
+    const again = new Set<string>();
+    while (asked.length > 0) {
+      const towards = asked.map(({ envelope }) => (envelope.shard < 8 ? "b" : "c"));
+      expect(new Set(towards).size).toBe(towards.length);
+      const [one] = asked.splice(0, 1);
+      if (one === undefined) break;
+      expect(one.envelope.items.length).toBeLessThanOrEqual(32);
+      for (const { to } of one.envelope.items) again.add(to);
+      one.answer(tailsOf(one, undefined));
+      await time.advance(0);
+    }
+    expect(again.size).toBe(800);
+  });
+
   it("asks later and later while the owner does not answer, and at once for ever after it did", async () => {
     const { hub, time, asked } = hubWorld();
     hub.follow(log, listener());

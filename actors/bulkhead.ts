@@ -1,0 +1,94 @@
+/**
+ * Bounds how much of one kind is under way towards each node at a time (the bulkhead of Nygard's "Release It!"): the rest waits
+ * in one line per node, first come first served. What is under way shares the processors with all that nobody can put off,
+ * so that little of it makes a storm take hardly longer and leaves room for those who talk. Boundary: knows neither nodes nor
+ * work. Invariants: a node that does not answer holds up what goes there and nothing else; nothing is done twice at a
+ * time; what waits is there once.
+ */
+
+/** What a bulkhead is made of. */
+export interface BulkheadParts<T> {
+  /** How many are under way at most, towards each node. */
+  readonly atOnce: number;
+  /** Where it goes; undefined drops it: nobody is there for it, and whoever comes has to have it added again. */
+  readonly nodeOf: (item: T) => string | undefined;
+  /** Does it; never rejects, and ends within a bounded time. */
+  readonly run: (item: T) => Promise<void>;
+}
+
+interface Line<T> {
+  readonly node: string;
+  readonly waiting: Set<T>;
+  underWay: number;
+}
+
+/** See the file's head. */
+export class Bulkhead<T> {
+  readonly #parts: BulkheadParts<T>;
+  readonly #lines = new Map<string, Line<T>>();
+  readonly #lineOf = new Map<T, Line<T>>();
+  readonly #underWay = new Set<T>();
+  /** Under way, and to be done again afterwards. */
+  readonly #again = new Set<T>();
+
+  constructor(parts: BulkheadParts<T>) {
+    this.#parts = parts;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#lineOf.size;
+  }
+
+  /** It is to be done where it belongs now; if it is under way, again afterwards. */
+  add(item: T): void {
+    if (this.#underWay.has(item)) {
+      this.#again.add(item);
+      return;
+    }
+    const node = this.#parts.nodeOf(item);
+    const line = node === undefined ? undefined : this.#line(node);
+    if (line === this.#lineOf.get(item)) return;
+    this.drop(item);
+    if (line === undefined) return;
+    line.waiting.add(item);
+    this.#lineOf.set(item, line);
+    this.#pump(line);
+  }
+
+  /** It need not be done any more. */
+  drop(item: T): void {
+    this.#again.delete(item);
+    this.#lineOf.get(item)?.waiting.delete(item);
+    this.#lineOf.delete(item);
+  }
+
+  #line(node: string): Line<T> {
+    let line = this.#lines.get(node);
+    if (line === undefined) this.#lines.set(node, (line = { node, waiting: new Set(), underWay: 0 }));
+    return line;
+  }
+
+  #pump(line: Line<T>): void {
+    for (const item of line.waiting) {
+      if (line.underWay >= this.#parts.atOnce) return;
+      line.waiting.delete(item);
+      this.#lineOf.delete(item);
+      void this.#run(line, item);
+    }
+  }
+
+  async #run(line: Line<T>, item: T): Promise<void> {
+    line.underWay++;
+    this.#underWay.add(item);
+    try {
+      await this.#parts.run(item);
+    } finally {
+      line.underWay--;
+      this.#underWay.delete(item);
+      if (this.#again.delete(item)) this.add(item);
+      this.#pump(line);
+      if (line.underWay === 0) this.#lines.delete(line.node);
+    }
+  }
+}
