@@ -29,6 +29,8 @@ export interface AttachesParts {
 
 /** Towards each owner. More would not come back sooner where processors are few, and those who talk would feel it. */
 const newAtOnce = 3;
+/** At this node itself, where nobody waits for the network, and where the SDK comes back to. */
+const newHereAtOnce = 8;
 const againAtOnce = 2;
 const retryMs = 250;
 
@@ -41,14 +43,15 @@ export class Attaches {
 
   constructor(parts: AttachesParts) {
     this.#parts = parts;
-    const bulkhead = (atOnce: number): Bulkhead<Attachable> =>
+    const bulkhead = (atOnce: (node: string) => number): Bulkhead<Attachable> =>
       new Bulkhead({
         atOnce,
         nodeOf: ({ sessionShard }) => this.#ownerOf(sessionShard),
         run: (connection) => this.#attach(connection),
       });
-    this.#new = bulkhead(newAtOnce);
-    this.#again = bulkhead(againAtOnce);
+    const here = parts.routing.self.node;
+    this.#new = bulkhead((node) => (node === here ? newHereAtOnce : newAtOnce));
+    this.#again = bulkhead(() => againAtOnce);
     parts.routing.onRoutes((shards) => this.#onRoutes(shards));
   }
 

@@ -8,8 +8,8 @@
 
 /** What a bulkhead is made of. */
 export interface BulkheadParts<T> {
-  /** How many are under way at most, towards each node. */
-  readonly atOnce: number;
+  /** How many are under way at most, towards that node. */
+  readonly atOnce: (node: string) => number;
   /** Where it goes; undefined drops it: nobody is there for it, and whoever comes has to have it added again. */
   readonly nodeOf: (item: T) => string | undefined;
   /** Does it; never rejects, and ends within a bounded time. */
@@ -71,7 +71,7 @@ export class Bulkhead<T> {
 
   #pump(line: Line<T>): void {
     for (const item of line.waiting) {
-      if (line.underWay >= this.#parts.atOnce) return;
+      if (line.underWay >= this.#parts.atOnce(line.node)) return;
       line.waiting.delete(item);
       this.#lineOf.delete(item);
       void this.#run(line, item);

@@ -76,7 +76,7 @@ export class Hub {
     this.#parts = parts;
     this.#replays = new Replays(parts.routing.shards, parts.readLog);
     this.#refollows = new Bulkhead({
-      atOnce: refollowsAtOnce,
+      atOnce: () => refollowsAtOnce,
       nodeOf: (shard) => this.#ownerOf(shard),
       run: (shard) => this.#refollow(shard),
     });

@@ -22,7 +22,7 @@ function bulkheadWorld(atOnce: number): World {
     begun,
     underWay,
     bulkhead: new Bulkhead({
-      atOnce,
+      atOnce: () => atOnce,
       nodeOf: (item) => nodes.get(item),
       async run(item) {
         expect(underWay.has(item)).toBe(false);

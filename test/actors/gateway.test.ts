@@ -195,16 +195,20 @@ describe("gateway", () => {
     expect(attaches(world)).toBe(60);
   });
 
-  it("lets new clients attach three at a time, beside those who are served already", async () => {
+  it.each([
+    ["eight at a time at this node", "here", 8],
+    ["three at a time at another", "b", 3],
+  ])("lets new clients attach %s, beside those who are served already", async (_what, owner, most) => {
     const world = edgeWorld();
+    for (let shard = 0; shard < world.routing.shards; shard++) world.routing.move(shard, owner);
     for (let i = 0; i < 10; i++) await world.attached(`visitor.u${i}`, "d");
     const open = holdingAttaches(world);
     world.gateway.renewAll();
     const clients = await Promise.all(
       Array.from({ length: 10 }, (_, i) => world.attached(`visitor.new${i}`, "d")),
     );
-    expect(open).toHaveLength(5);
-    expect(world.gateway.attachesWaiting).toBe(15);
+    expect(open).toHaveLength(most + 2);
+    expect(world.gateway.attachesWaiting).toBe(20 - most - 2);
     for (let left = 20; left > 0; left--) {
       open.shift()?.attach();
       await world.settle();
@@ -230,15 +234,15 @@ describe("gateway", () => {
     const world = edgeWorld();
     const open = holdingAttaches(world);
     const clients: ScriptedClient[] = [];
-    for (let i = 0; i < 5; i++) clients.push(await world.attached(`visitor.u${i}`, "d"));
+    for (let i = 0; i < 12; i++) clients.push(await world.attached(`visitor.u${i}`, "d"));
     for (const client of clients) client.input.closed();
     while (open.length > 0) {
       open.shift()?.attach();
       await world.settle();
     }
-    expect(attaches(world)).toBe(3);
+    expect(attaches(world)).toBe(8);
     const detached = world.sent.flatMap((envelope) => (envelope.k === "detach" ? [envelope.session] : []));
-    expect(new Set(detached).size).toBe(3);
+    expect(new Set(detached).size).toBe(8);
     expect([world.gateway.size, world.gateway.attachesWaiting]).toEqual([0, 0]);
   });
 
@@ -246,7 +250,7 @@ describe("gateway", () => {
     const world = edgeWorld();
     world.answer = () => new Promise(() => {});
     const clients: ScriptedClient[] = [];
-    for (let i = 0; i < 5; i++) clients.push(await world.attached(`visitor.u${i}`, "d"));
+    for (let i = 0; i < 12; i++) clients.push(await world.attached(`visitor.u${i}`, "d"));
     await world.time.advance(limits.authMs + 2 * limits.commandMs + 2000);
     expect(clients.map(({ closes }) => closes)).toEqual(clients.map(() => [closeCodes.unavailable]));
     expect([world.gateway.size, world.gateway.attachesWaiting]).toEqual([0, 0]);
