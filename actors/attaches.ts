@@ -7,7 +7,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { Routing } from "../placement/hosting.ts";
-import { Bulkhead } from "./bulkhead.ts";
+import { Bulkhead, servingNode } from "./bulkhead.ts";
 
 /** A connection as it is attached. */
 export interface Attachable {
@@ -46,7 +46,7 @@ export class Attaches {
     const bulkhead = (atOnce: (node: string) => number): Bulkhead<Attachable> =>
       new Bulkhead({
         atOnce,
-        nodeOf: ({ sessionShard }) => this.#ownerOf(sessionShard),
+        nodeOf: ({ sessionShard }) => servingNode(parts.routing, sessionShard),
         run: (connection) => this.#attach(connection),
       });
     const here = parts.routing.self.node;
@@ -97,12 +97,6 @@ export class Attaches {
 
   #addAll(connections: Iterable<Attachable>): void {
     for (const connection of connections) this.#line(connection);
-  }
-
-  /** Where nobody serves there is nobody to attach at: the next route brings those connections back. */
-  #ownerOf(shard: number): string | undefined {
-    const route = this.#parts.routing.route(shard);
-    return route?.state === "stable" ? route.owner.node : undefined;
   }
 
   async #attach(connection: Attachable): Promise<void> {

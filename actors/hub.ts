@@ -12,7 +12,7 @@ import type { Routing } from "../placement/hosting.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import type { LogQuery, LogSlice } from "../store/store.ts";
 import { decodeAddress, shardOf } from "./address.ts";
-import { Bulkhead } from "./bulkhead.ts";
+import { Bulkhead, servingNode } from "./bulkhead.ts";
 import { EncodedEvent, type WireEvent } from "./encoded-event.ts";
 import { Replays, type Page } from "./replays.ts";
 import type { AskReply, FollowedTail, FollowItem, ShardEnvelope } from "./runtime/envelope.ts";
@@ -77,7 +77,7 @@ export class Hub {
     this.#replays = new Replays(parts.routing.shards, parts.readLog);
     this.#refollows = new Bulkhead({
       atOnce: () => refollowsAtOnce,
-      nodeOf: (shard) => this.#ownerOf(shard),
+      nodeOf: (shard) => servingNode(parts.routing, shard),
       run: (shard) => this.#refollow(shard),
     });
     parts.routing.onRoutes((shards) => {
@@ -242,12 +242,6 @@ export class Hub {
       const shard = this.#shardOf(log);
       if (shard !== undefined) this.#parts.send({ k: "unfollow", shard, to: [log] });
     }
-  }
-
-  /** Where nobody serves there is nobody to ask: the next route brings the shard back. */
-  #ownerOf(shard: number): string | undefined {
-    const route = this.#parts.routing.route(shard);
-    return route?.state === "stable" ? route.owner.node : undefined;
   }
 
   #isCurrent(followed: Followed): boolean {
