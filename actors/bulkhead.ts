@@ -1,10 +1,10 @@
 /**
  * Bounds how much of one kind is under way towards each node at a time (the bulkhead of Nygard's "Release It!"): the rest waits
  * in one line per node, first come first served. What is under way shares the processors with all that nobody can put off,
- * so that little of it makes a storm take hardly longer and leaves room for those who talk. Boundary: it does not know the work. Invariants: a node that does not answer holds up what goes there and nothing else; nothing is done twice at a
- * time; what waits is there once.
+ * so that little of it makes a storm take hardly longer and leaves room for those who talk. Boundary: it does not know the
+ * work. Invariants: a node that does not answer holds up what goes there and nothing else; nothing is done twice at a time;
+ * what waits is there once.
  */
-
 import type { Routing } from "../placement/hosting.ts";
 
 /** Who serves the shard; undefined when nobody does: the next route of the shard brings back what wants to go there. */
