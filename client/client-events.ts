@@ -33,6 +33,9 @@ export interface ClientEvents {
   presence: Payload<"presence">;
   /** The server is about to restart or rebalance: the client comes back by itself. */
   drain: { readonly afterMs: number };
-  /** Something failed that no promise reports: a refusal without a command, a listener that threw. */
+  /**
+   * Something failed that no promise reports: a refusal without a command, a malformed argument of `read`, `typing` or
+   * `unfollow`. What a listener throws is thrown again, outside of the SDK.
+   */
   error: Error;
 }

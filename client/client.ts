@@ -4,9 +4,12 @@
  * Role: commands in, typed events out, over connections that come and go. Boundary: an application's face of
  * `engine.ts`. It needs an Environment: `socket-browser.ts` or `socket-node.ts` make one.
  */
+import { isCount } from "./check.ts";
 import { Engine } from "./engine.ts";
 import { Refusal } from "./refusal.ts";
 import { answerAs } from "./requests.ts";
+import { isConversationId, isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
 import type { MessageBody } from "../protocol/events.ts";
 import type { ConversationSummary, Cursor, Followed, Item } from "../protocol/frames.ts";
 import type { ClientEvents } from "./client-events.ts";
@@ -23,10 +26,13 @@ export interface ClientOptions {
   readonly url: string;
   /** A token, or a function that is called for a fresh one before each connection. */
   readonly token: string | (() => string | Promise<string>);
-  /** Names this running instance (a tab, an app); a fresh id by default. Two instances must never share one. */
+  /**
+   * Names this running instance (a tab, an app): 1 to 64 of `A-Z a-z 0-9 _ -`; a fresh id by default. Two instances must
+   * never share one.
+   */
   readonly device?: string;
   readonly environment: Environment;
-  /** Events kept in memory per conversation; 500 by default. */
+  /** Events kept in memory per conversation, also what `backfill` can reach; 500 by default. */
   readonly historySize?: number;
 }
 
@@ -40,7 +46,10 @@ type SayBody = Extract<CommandBody, { t: "send" }>["body"];
 
 const typingEveryMs = 2_000;
 
-/** Connects to a server; the client keeps itself connected until `close`. */
+/**
+ * Connects to a server; the client keeps itself connected until `stop`.
+ * @throws Refusal `INVALID` for a malformed `device` or `historySize`
+ */
 export function connect(options: ClientOptions): Client {
   return new Client(options);
 }
@@ -54,6 +63,9 @@ export class Client {
   readonly #typedAt = new Map<string, number>();
 
   constructor({ url, token, device, environment, historySize }: ClientOptions) {
+    if (device !== undefined && !isId(device)) throw new Refusal("INVALID", "device has to be an id");
+    if (historySize !== undefined && !isCount(historySize))
+      throw new Refusal("INVALID", "historySize has to be a number of events");
     this.#environment = environment;
     this.#device = device ?? environment.id();
     this.#token = typeof token === "function" ? token : () => token;
@@ -124,12 +136,12 @@ export class Client {
   }
 
   /** Says something: a text, or any other body. */
-  send(conv: string, body: string | MessageBody): Promise<Receipt> {
+  async send(conv: string, body: string | MessageBody): Promise<Receipt> {
     return this.#engine.command({ t: "send", conv, body: bodyOf(body) });
   }
 
   /** Staff: says something that only staff sees. */
-  note(conv: string, body: string | MessageBody): Promise<Receipt> {
+  async note(conv: string, body: string | MessageBody): Promise<Receipt> {
     return this.#engine.command({ t: "note", conv, body: bodyOf(body) });
   }
 
@@ -173,18 +185,26 @@ export class Client {
     return this.#engine.command({ t: "leave", conv });
   }
 
-  /** Reads a page of a log: events after a number going up, or before one going down; from the beginning by default. */
+  /**
+   * Reads a page of a log: events after a number going up, or before one going down; from the beginning by default.
+   * At most 300 events come at once.
+   */
   async sync(
     conv: string,
     range: { after?: number; before?: number; limit?: number } = {},
   ): Promise<LogPage> {
     const start = range.after === undefined && range.before === undefined ? { after: 0 } : {};
-    const page = answerAs(await this.#engine.ask({ t: "sync", conv, ...start, ...range }, true), "page");
+    const limit = Math.min(range.limit ?? limits.maxPageEvents, limits.maxPageEvents);
+    const question = { t: "sync", conv, ...start, ...range, limit } as const;
+    const page = answerAs(await this.#engine.ask(question, true), "page");
     return { items: page.items, more: page.more };
   }
 
-  /** Fetches up to `limit` events older than those held and puts them in front; also emitted as `history`. */
-  backfill(conv: string, limit = 50): Promise<readonly ConversationEvent[]> {
+  /**
+   * Fetches up to `limit` events older than those held and puts them in front; also emitted as `history`. Nothing comes
+   * at the log's beginning, and none that `historySize` leaves no room for: `sync` reads any page.
+   */
+  async backfill(conv: string, limit = 50): Promise<readonly ConversationEvent[]> {
     return this.#engine.feed.backfill(conv, limit);
   }
 
@@ -193,7 +213,10 @@ export class Client {
     return answerAs(await this.#engine.ask({ t: "list", visitor }, true), "list").convs;
   }
 
-  /** Starts deliveries of a conversation after `cursor` ([0, 0]: all of it), or from its present end. */
+  /**
+   * Starts deliveries of a conversation after `cursor` ([0, 0]: all of it), or from its present end. One that is followed
+   * already goes on from where it is.
+   */
   async follow(conv: string, cursor?: Cursor): Promise<Followed> {
     const from = this.#engine.feed.cursors.get(conv) ?? cursor;
     const range = from === undefined ? {} : { cursor: [from[0], from[1]] as [number, number] };
@@ -206,21 +229,20 @@ export class Client {
     return followed;
   }
 
-  /** Ends deliveries of a conversation and forgets it. */
+  /** Ends deliveries of a conversation and forgets it, until the server names it again: with a welcome, say. */
   unfollow(conv: string): void {
-    this.#engine.feed.leave(conv, false);
-    this.#engine.forget(conv);
     this.#typedAt.delete(conv);
-    this.#engine.tell({ t: "unfollow", conv });
+    if (this.#checked(isConversationId(conv))) this.#engine.unfollow(conv);
   }
 
-  /** Marks everything up to `seq` as read. Coalesced, and repeated after a reconnect if it was lost. */
+  /** Marks everything up to `seq` as read; sent at most twice a second, and again after a reconnect if it was lost. */
   read(conv: string, seq: number): void {
-    this.#engine.read(conv, seq);
+    if (this.#checked(isConversationId(conv) && isCount(seq))) this.#engine.read({ conv, seq });
   }
 
   /** Shows the others that one is typing; sent at most every two seconds. */
   typing(conv: string): void {
+    if (!this.#checked(isConversationId(conv))) return;
     const now = this.#environment.now();
     if (now - (this.#typedAt.get(conv) ?? Number.NEGATIVE_INFINITY) < typingEveryMs) return;
     if (this.#engine.tell({ t: "typing", conv })) this.#typedAt.set(conv, now);
@@ -232,15 +254,29 @@ export class Client {
     answerAs(await this.#engine.ask({ t: "reauth", token }, false), "ok");
   }
 
+  /** A malformed argument of what no promise answers is told as an `error`. */
+  #checked(valid: boolean): boolean {
+    if (!valid) this.#engine.events.emit("error", new Refusal("INVALID"));
+    return valid;
+  }
+
   /** Ends the client: closes the connection and rejects what is unanswered with `STOPPED`. */
   stop(): void {
     this.#engine.stop("stopped by the application");
   }
 }
 
-/** A copy that is the frame's own, so that a caller who changes the body later does not change a resend. */
+/**
+ * A copy that is the frame's own, so that a caller who changes the body later does not change a resend.
+ * @throws Refusal for what cannot be copied
+ */
 function bodyOf(body: string | MessageBody): SayBody {
-  return typeof body === "string" ? { kind: "text", text: body } : (structuredClone(body) as SayBody);
+  if (typeof body === "string") return { kind: "text", text: body };
+  try {
+    return structuredClone(body) as SayBody;
+  } catch {
+    throw new Refusal("INVALID", "The body holds what no message can hold.");
+  }
 }
 
 function conversationOf(receipt: Receipt): string {

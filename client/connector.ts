@@ -2,10 +2,11 @@
  * Keeps one connection to the server for as long as the client lives.
  *
  * Role: tokens, the attempt number, the loop of connecting and coming back, drains. Boundary: what is said over the
- * connection belongs to `client.ts`. Invariants: at most one Link is current, and only its events are passed on; the
+ * connection belongs to `engine.ts`. Invariants: at most one Link is current, and only its events are passed on; the
  * attempt number rises with each `auth` of the device; after a stop nothing is opened any more.
  */
 import { closeCodes, comeBack } from "../protocol/codes.ts";
+import { isToken } from "./check.ts";
 import { Link, lostCode } from "./link.ts";
 import { Reconnect } from "./reconnect.ts";
 import type { ClientFrame, ServerFrame } from "../protocol/frames.ts";
@@ -44,6 +45,8 @@ const wakeAgainMs = 250;
 const wakeAgainCapMs = 5_000;
 const wakeCalmMs = 6_000;
 const badTokenTries = 2;
+/** Time for the application to give a token. */
+const tokenMs = 20_000;
 
 /** The connection of one client. */
 export class Connector {
@@ -153,12 +156,18 @@ export class Connector {
     this.#wokenMeanwhile = false;
     this.#owner.changed({ state: "connecting" });
     if (this.#stopped || generation !== this.#generation) return;
+    this.#cancelTimer = this.#environment.after(tokenMs, () => {
+      // A token that comes later than that belongs to no attempt any more.
+      this.#generation += 1;
+      this.#wait(lostCode, "no token in time");
+    });
     Promise.resolve()
       .then(() => this.#endpoint.getToken())
       .then(
         (token) => this.#open(generation, token),
         (error: unknown) => {
           if (generation !== this.#generation || this.#stopped) return;
+          this.#cancelTimer();
           this.#wait(lostCode, error instanceof Error ? error.message : "no token");
         },
       );
@@ -166,6 +175,9 @@ export class Connector {
 
   #open(generation: number, token: string): void {
     if (generation !== this.#generation || this.#stopped) return;
+    this.#cancelTimer();
+    // The server would close the connection as malformed, for good.
+    if (!isToken(token)) return this.#wait(closeCodes.badToken, "what was given is no token");
     const url = this.#preferredUrl ?? this.#endpoint.url;
     const current = (): boolean => generation === this.#generation && !this.#stopped;
     this.#link = new Link(this.#environment, url, {
@@ -250,11 +262,20 @@ export class Connector {
   /** Rises also across restarts: above what was stored, or above the wall clock's milliseconds. */
   #nextAttempt(): number {
     const key = `usher.attempt.${this.#endpoint.device}`;
-    const stored = Number(this.#environment.storage?.get(key) ?? 0);
+    const stored = Number(attempted(() => this.#environment.storage?.get(key)) ?? 0);
     const known = Number.isSafeInteger(stored) ? stored : 0;
     this.#attempt = Math.max(this.#attempt + 1, known + 1, Math.floor(this.#environment.wall()));
-    this.#environment.storage?.set(key, String(this.#attempt));
+    attempted(() => this.#environment.storage?.set(key, String(this.#attempt)));
     return this.#attempt;
+  }
+}
+
+/** A storage that is full or forbidden helps no less than none. */
+function attempted<T>(use: () => T): T | undefined {
+  try {
+    return use();
+  } catch {
+    return undefined;
   }
 }
 

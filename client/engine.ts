@@ -8,11 +8,12 @@
  */
 import { closeCodes } from "../protocol/codes.ts";
 import { limits } from "../protocol/limits.ts";
-import { faultOf } from "./check.ts";
+import { faultOf, faultOfQuestion } from "./check.ts";
 import { Connector, type ConnectionState, type Endpoint } from "./connector.ts";
 import { findEffects } from "./doubt.ts";
 import { Emitter } from "./emitter.ts";
 import { Feed } from "./feed.ts";
+import { ReadMarks, type ReadMark } from "./read-marks.ts";
 import { Outbox, type Receipt, type Settled, type SyncWanted } from "./outbox.ts";
 import { Refusal } from "./refusal.ts";
 import { Requests, type Answer, type QuestionBody } from "./requests.ts";
@@ -33,7 +34,7 @@ export class Engine {
     number,
     { resolve: (receipt: Receipt) => void; reject: (error: Error) => void }
   >();
-  readonly #reads = new Map<string, number>();
+  readonly #reads = new ReadMarks();
   #state: ConnectionState = { state: "connecting" };
   #cancelTimer: Cancel = () => {};
   #cancelAck: Cancel | undefined;
@@ -65,6 +66,9 @@ export class Engine {
       unansweredSince: () => oldest(this.outbox.oldestSentAt(), this.#requests.oldestSentAt()),
       takeAcks: () => this.#takeAcks(),
     });
+    // First of all listeners: the numbers of the log that comes now may be lower.
+    this.events.on("reset", ({ conv }) => this.#reads.forget(conv));
+    this.events.on("left", ({ conv }) => this.#reads.forget(conv));
     environment.after(0, () => {
       if (this.#state.state !== "stopped") this.#connector.start();
     });
@@ -92,6 +96,8 @@ export class Engine {
   /** Asks a question; a lasting one survives reconnects. @throws Refusal by rejection */
   ask(question: QuestionBody, lasting: boolean): Promise<Answer> {
     if (this.#state.state === "stopped") return Promise.reject(new Refusal("STOPPED"));
+    const fault = faultOfQuestion(question);
+    if (fault) return Promise.reject(new Refusal(fault));
     const answer = this.#requests.ask(question, lasting);
     this.#pump();
     return answer;
@@ -103,17 +109,19 @@ export class Engine {
     return this.#connector.online;
   }
 
-  /** Marks everything up to `seq` as read, now or at the next welcome. */
-  read(conv: string, seq: number): void {
-    if (seq <= (this.#reads.get(conv) ?? 0)) return;
-    this.#reads.set(conv, seq);
-    this.feed.markRead(conv, seq);
-    this.tell({ t: "read", conv, seq });
+  /** Marks everything up to `seq` as read, soon or after the next welcome. */
+  read(mark: ReadMark): void {
+    if (!this.#reads.note(mark)) return;
+    this.feed.markRead(mark.conv, mark.seq);
+    this.#pump();
   }
 
-  /** Forgets a conversation that is not followed any more. */
-  forget(conv: string): void {
-    this.#reads.delete(conv);
+  /** Follows a conversation no more: whoever still waits for a follow is told `STOPPED`. */
+  unfollow(conv: string): void {
+    this.feed.leave(conv, false);
+    this.#reads.forget(conv);
+    this.#requests.withdraw(conv);
+    this.tell({ t: "unfollow", conv });
   }
 
   /** Ends the client for good. */
@@ -129,10 +137,15 @@ export class Engine {
     if (this.outbox.expire(now)) {
       return this.#connector.giveUp(closeCodes.unavailable, "commands stay without an answer");
     }
+    for (const frame of this.#requests.due(now, this.outbox.room(now))) this.#sendCounted(frame);
     const { frames, syncs } = this.outbox.due(now, this.#environment.wall());
     for (const frame of frames) this.#connector.send(frame);
-    for (const frame of this.#requests.due(now)) this.#sendCounted(frame);
-    const nextAt = oldest(this.outbox.nextDueAt(), this.#requests.nextDueAt());
+    for (const mark of this.#reads.due(now, this.outbox.room(now))) this.#sendCounted({ t: "read", ...mark });
+    const paced = oldest(this.#requests.nextDueAt(), this.#reads.nextDueAt());
+    const nextAt = oldest(
+      this.outbox.nextDueAt(),
+      paced === undefined ? undefined : Math.max(paced, this.outbox.roomAt()),
+    );
     if (nextAt !== undefined)
       this.#cancelTimer = this.#environment.after(Math.max(1, nextAt - now), () => this.#pump());
     this.#connector.rearm();
@@ -153,8 +166,7 @@ export class Engine {
         this.feed.deliver(frame.conv, frame, bytes);
         return this.#acknowledge();
       case "conv":
-        this.feed.announced(frame);
-        return this.#answered(frame);
+        return this.#announced(frame);
       case "page":
       case "list":
       case "ok":
@@ -162,8 +174,7 @@ export class Engine {
       case "err":
         return this.#refused(frame);
       case "left":
-        this.feed.leave(frame.conv, true);
-        return this.forget(frame.conv);
+        return this.feed.leave(frame.conv, true);
       case "read":
         return this.feed.read(frame);
       case "typing":
@@ -186,13 +197,20 @@ export class Engine {
       const { maxInFlight, commandsPerSecond } = frame.limits;
       this.outbox.allow(maxInFlight, commandsPerSecond, this.#environment.now());
     }
+    for (const { conv, read } of frame.convs) this.#reads.known({ conv, seq: read });
     if (!this.feed.welcome(frame)) return;
     if (!again) this.#connector.welcomed(frame.url);
-    for (const [conv, seq] of this.#reads) {
-      const followed = this.feed.conversations.find((known) => known.conv === conv);
-      if (followed && followed.read < seq) this.#sendCounted({ t: "read", conv, seq });
-    }
     this.#pump();
+  }
+
+  /** A conversation is followed from now on, unless it was given up before the answer came. */
+  #announced(frame: Extract<ServerFrame, { t: "conv" }>): void {
+    const { id, conv } = frame;
+    const wanted =
+      id === undefined || this.#requests.awaits(id) || this.feed.cursors.get(conv) !== undefined;
+    if (!wanted) return void this.tell({ t: "unfollow", conv });
+    this.feed.announced(frame);
+    this.#answered(frame);
   }
 
   /** Sends what the server counts against the rate of commands. */
@@ -269,6 +287,7 @@ export class Engine {
     this.#cancelAck?.();
     this.#cancelAck = undefined;
     this.outbox.disconnected();
+    this.#reads.disconnected();
     this.#requests.disconnected();
     this.feed.disconnected();
   }

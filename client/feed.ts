@@ -11,7 +11,7 @@ import { limits } from "../protocol/limits.ts";
 import { Cursors, type Repair } from "./cursors.ts";
 import { LogView, type ConversationEvent } from "./log-view.ts";
 import { Refusal } from "./refusal.ts";
-import type { Role } from "../protocol/ids.ts";
+import { isConversationId, type Role } from "../protocol/ids.ts";
 import type { Cursor, Followed, Item, Recovery, ServerFrame } from "../protocol/frames.ts";
 import type { Settled } from "./outbox.ts";
 import type { ClientEvents } from "./client-events.ts";
@@ -156,6 +156,7 @@ export class Feed {
 
   /** Fetches up to `limit` events before those held and puts them in front; returns the new ones. */
   async backfill(conv: string, limit: number): Promise<readonly ConversationEvent[]> {
+    if (!isConversationId(conv)) throw new Refusal("INVALID");
     const view = this.#view(conv);
     const first = view.events[0]?.seq ?? (this.#cursors.get(conv)?.[0] ?? 0) + 1;
     if (first <= 1) return [];
@@ -246,18 +247,20 @@ export class Feed {
     const open = item.ev.body.kind === "closed" ? false : followed.open;
     const alreadyCounted = item.seq <= followed.tail[0];
     if (!isContent(item.ev.body.kind) || alreadyCounted) return { ...followed, tail, open };
-    const own = item.ev.by.id === this.#identity?.user && item.ev.by.role === this.#identity.role;
-    if (!own) return { ...followed, tail, open, unread: followed.unread + 1 };
+    if (!this.#isOwn(item.ev.by)) return { ...followed, tail, open, unread: followed.unread + 1 };
     return { ...followed, tail, open, read: followed.unread === 0 ? item.seq : followed.read };
   }
 
   /** Counts the unread again after an own read mark, as far as the view reaches. */
   #markRead(followed: Followed, seq: number): void {
     const after = this.history(followed.conv).filter((event) => event.seq > seq);
-    const foreign = after.filter(
-      ({ ev }) => isContent(ev.body.kind) && (ev.by.id !== this.#identity?.user || ev.by.role === "robot"),
-    );
+    const foreign = after.filter(({ ev }) => isContent(ev.body.kind) && !this.#isOwn(ev.by));
     this.#followed.set(followed.conv, { ...followed, read: seq, unread: foreign.length });
+  }
+
+  /** A visitor and an agent may have one and the same id. */
+  #isOwn(by: Author): boolean {
+    return by.id === this.#identity?.user && by.role === this.#identity.role;
   }
 
   #repair(conv: string, repair: Repair): void {

@@ -26,7 +26,7 @@ export class LogView {
   append(event: ConversationEvent): void {
     this.#events.push(event);
     if (this.#events.length > this.#capacity + this.#capacity / 4)
-      this.#events = this.#events.slice(-this.#capacity);
+      this.#events = this.#events.slice(this.#events.length - this.#capacity);
   }
 
   /** Puts older events in front; returns those that were new and joined without a hole. */

@@ -97,6 +97,16 @@ export class Outbox {
     this.#pace.begin(perSecond, nowMs);
   }
 
+  /** How many frames that the server counts may go now. */
+  room(nowMs: number): number {
+    return this.#pace.room(nowMs);
+  }
+
+  /** When the next of them may go. */
+  roomAt(): number {
+    return this.#pace.nextAt();
+  }
+
   /** A frame of another kind went that the server counts as well. */
   went(nowMs: number): void {
     this.#pace.spend(1, nowMs);

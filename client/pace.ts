@@ -8,6 +8,8 @@
 import { limits } from "../protocol/limits.ts";
 
 const burst = Math.floor(limits.commandBurst * 0.75);
+/** What may go beyond the room and still be taken; the server drops the rest, and counts it no more. */
+const beyond = limits.commandBurst - burst;
 
 /** The pace of one connection. */
 export class Pace {
@@ -30,10 +32,10 @@ export class Pace {
     return Math.max(0, Math.floor(this.#tokens));
   }
 
-  /** So many went. */
+  /** So many went, perhaps beyond the room. */
   spend(count: number, nowMs: number): void {
     this.#refill(nowMs);
-    this.#tokens -= count;
+    this.#tokens = Math.max(Math.min(-beyond, this.#tokens), this.#tokens - count);
   }
 
   /** The server has refused one for its rate: nothing more goes for `waitMs`. */

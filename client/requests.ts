@@ -18,7 +18,8 @@ export type Answer = Extract<ServerFrame, { id?: unknown }>;
 
 interface Pending {
   readonly question: Question;
-  readonly lasting: boolean;
+  lasting: boolean;
+  readonly answer: Promise<Answer>;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Refusal) => void;
   sentAt: number | undefined;
@@ -38,22 +39,29 @@ export class Requests {
   }
 
   /**
-   * Asks; `lasting` questions survive the connection, others are rejected with `DISCONNECTED` when it goes.
+   * Asks; `lasting` questions survive the connection, others are rejected with `DISCONNECTED` when it goes. A follow that
+   * is under way is not asked twice: the server would give the first one up.
    * @throws Refusal by rejection
    */
   ask(body: QuestionBody, lasting: boolean): Promise<Answer> {
+    const same = body.t === "follow" ? this.#following(body) : undefined;
+    if (same !== undefined) {
+      same.lasting ||= lasting;
+      return same.answer;
+    }
     const id = this.#nextId;
     this.#nextId += 1;
-    return new Promise((resolve, reject) => {
-      const question = { ...body, id } as Question;
-      this.#pending.set(id, { question, lasting, resolve, reject, sentAt: undefined, notBefore: 0 });
-    });
+    const { promise: answer, resolve, reject } = withResolvers<Answer>();
+    const question = { ...body, id } as Question;
+    this.#pending.set(id, { question, lasting, answer, resolve, reject, sentAt: undefined, notBefore: 0 });
+    return answer;
   }
 
-  /** Frames to send now. */
-  due(nowMs: number): Question[] {
+  /** Frames to send now, at most `room` of them. */
+  due(nowMs: number, room: number): Question[] {
     const frames: Question[] = [];
     for (const pending of this.#pending.values()) {
+      if (frames.length >= room) break;
       if (nowMs < this.#dueAt(pending)) continue;
       pending.sentAt = nowMs;
       pending.notBefore = 0;
@@ -72,6 +80,20 @@ export class Requests {
   oldestSentAt(): number | undefined {
     const times = [...this.#pending.values()].flatMap(({ sentAt }) => (sentAt === undefined ? [] : [sentAt]));
     return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Whether somebody waits for the answer with this id. */
+  awaits(id: string | number): boolean {
+    return typeof id === "number" && this.#pending.has(id);
+  }
+
+  /** Nobody wants to follow that conversation any more. */
+  withdraw(conv: string): void {
+    for (const [id, { question, reject }] of this.#pending) {
+      if (question.t !== "follow" || question.conv !== conv) continue;
+      this.#pending.delete(id);
+      reject(new Refusal("STOPPED", "The conversation was unfollowed meanwhile."));
+    }
   }
 
   /** Takes an answer; false when nobody asked. */
@@ -106,9 +128,31 @@ export class Requests {
     this.#pending.clear();
   }
 
+  #following({ conv, cursor }: Extract<QuestionBody, { t: "follow" }>): Pending | undefined {
+    const wanted = String(cursor);
+    return [...this.#pending.values()].find(
+      ({ question }) =>
+        question.t === "follow" && question.conv === conv && String(question.cursor) === wanted,
+    );
+  }
+
   #dueAt(pending: Pending): number {
     return pending.sentAt === undefined ? pending.notBefore : pending.sentAt + resendMs;
   }
+}
+
+function withResolvers<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: Error) => void;
+} {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
 }
 
 /** The answer as the kind of frame that was asked for. @throws Refusal when the server answered with another. */

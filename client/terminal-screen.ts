@@ -28,8 +28,16 @@ export function jsonScreen(write: (line: string) => void): Screen {
 export function textScreen(write: (line: string) => void): Screen {
   return {
     show(_name, _data, text) {
-      if (text !== undefined) write(text);
+      if (text !== undefined) write(harmless(text));
     },
-    event: (event, own, label) => write(`${label}${lineOf(event, own)}`),
+    event: (event, own, label) => write(harmless(`${label}${lineOf(event, own)}`)),
   };
+}
+
+/**
+ * What others wrote must neither steer the reader's terminal (escape sequences, right-to-left overrides) nor look like
+ * lines of this program: all further lines are set in.
+ */
+function harmless(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]|\p{Bidi_Control}/gu, "\uFFFD").replaceAll("\n", "\n    ");
 }

@@ -14,7 +14,7 @@ const conv = Type.String({ pattern: CONVERSATION_PATTERN });
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const requestId = Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Integer()]);
 const text = Type.String({ maxLength: limits.maxTextUnits });
-const short = Type.String({ minLength: 1, maxLength: 256 });
+const short = Type.String({ minLength: 1, maxLength: limits.maxNameUnits });
 
 /** (sequence number, epoch of that event): everything up to it is held. [0, 0] holds nothing. */
 const cursorSchema = Type.Tuple([count, count]);
@@ -29,21 +29,21 @@ const bodySchema = Type.Union([
   }),
   Type.Object({
     kind: Type.Literal("attachment"),
-    url: Type.String({ minLength: 1, maxLength: 2048 }),
+    url: Type.String({ minLength: 1, maxLength: limits.maxUrlUnits }),
     name: short,
-    mime: Type.String({ minLength: 3, maxLength: 128 }),
+    mime: Type.String({ minLength: 3, maxLength: limits.maxMimeUnits }),
     bytes: count,
   }),
   Type.Object({
     kind: Type.Literal("card"),
     title: short,
     text: Type.Optional(text),
-    url: Type.Optional(Type.String({ maxLength: 2048 })),
+    url: Type.Optional(Type.String({ maxLength: limits.maxUrlUnits })),
   }),
   Type.Object({
     kind: Type.Literal("quick"),
     text,
-    options: Type.Array(short, { minItems: 1, maxItems: 20 }),
+    options: Type.Array(short, { minItems: 1, maxItems: limits.maxQuickOptions }),
   }),
 ]);
 
@@ -87,7 +87,7 @@ export const commandSchemas = {
     t: Type.Literal("rate"),
     ...onConversation,
     stars: Type.Integer({ minimum: 1, maximum: 5 }),
-    comment: Type.Optional(Type.String({ maxLength: 2000 })),
+    comment: Type.Optional(Type.String({ maxLength: limits.maxCommentUnits })),
   }),
   /** Visitor or staff: ends a support conversation. */
   close: Type.Object({ t: Type.Literal("close"), ...onConversation }),
@@ -110,7 +110,7 @@ export type CommandFrame = { [V in Verb]: Static<(typeof commandSchemas)[V]> }[V
 export const requestSchemas = {
   auth: Type.Object({
     t: Type.Literal("auth"),
-    token: Type.String({ minLength: 1, maxLength: 4096 }),
+    token: Type.String({ minLength: 1, maxLength: limits.maxTokenUnits }),
     device: id,
     attempt: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     cursors: Type.Optional(Type.Record(Type.String(), cursorSchema)),
@@ -118,7 +118,7 @@ export const requestSchemas = {
   reauth: Type.Object({
     t: Type.Literal("reauth"),
     id: requestId,
-    token: Type.String({ minLength: 1, maxLength: 4096 }),
+    token: Type.String({ minLength: 1, maxLength: limits.maxTokenUnits }),
   }),
   /** Starts deliveries of a conversation after the cursor; without one, from its present end. */
   follow: Type.Object({

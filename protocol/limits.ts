@@ -7,8 +7,20 @@ export const limits = {
   subprotocol: "usher.v1.json",
   /** One frame, either direction from a client; a larger one closes the connection with 4004. */
   maxFrameBytes: 64 * 1024,
-  /** One message text, in UTF-16 code units. */
+  /** One message text, in characters (the server counts code points, the SDK UTF-16 code units, which are no fewer). */
   maxTextUnits: 16_000,
+  /** A title, a file's name, one quick reply; counted alike. */
+  maxNameUnits: 256,
+  /** The address of an attachment or a card; counted alike. */
+  maxUrlUnits: 2048,
+  /** The media type of an attachment; counted alike. */
+  maxMimeUnits: 128,
+  /** The comment of a rating; counted alike. */
+  maxCommentUnits: 2000,
+  /** Quick replies of one message. */
+  maxQuickOptions: 20,
+  /** A token. */
+  maxTokenUnits: 4096,
   /** A command's `meta`, as JSON. */
   maxMetaBytes: 4096,
   /** Time from the upgrade to a valid `auth`. */

@@ -20,15 +20,17 @@ export const scenarios: readonly Scenario[] = [
       agents: 12,
       talking: 0.05,
       human: 0.05,
-      seconds: 60,
       shards: 256,
       admit: 1000,
       earlier: "stored",
       // As usual support does; nobody's silence ends a conversation within a run.
       idleMs: 1_800_000,
     },
-    // A crowd comes no faster than the nodes let it in.
-    sized: ({ users, nodes, admit }) => ({ arriveSeconds: Math.max(5, users / (nodes * admit * 0.8)) }),
+    // A crowd comes no faster than the nodes let it in. With the start of the nodes a run lasts two minutes at least.
+    sized: ({ users, nodes, admit }) => {
+      const arriveSeconds = Math.max(5, users / (nodes * admit * 0.8));
+      return { arriveSeconds, seconds: Math.max(60, 115 - arriveSeconds) };
+    },
     faults: ({ kill, zone, gateway, gatewayBackMs }) => {
       if (gateway) return [{ at: 10_000, kind: "cut-sockets", target: "*", for: gatewayBackMs, value: 1 }];
       // Whoever was connected to a zone without power hears nothing: only heartbeats tell.

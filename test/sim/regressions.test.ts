@@ -11,7 +11,7 @@ const found: readonly [what: string, scenario: string, seed: number, settings: P
     "events that arrive in one batch with the answer to their follow are delivered",
     "reconnect-storm",
     1,
-    { users: 400, agents: 12, human: 0.7, talking: 0.05, background: 0, mobile: 0 },
+    { users: 400, agents: 12, human: 0.7, talking: 0.05, background: 0, mobile: 0, seconds: 60 },
   ],
 ];
 

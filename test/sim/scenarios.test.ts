@@ -27,7 +27,12 @@ describe("scenarios", () => {
     60_000,
   );
 
-  const quiet = { users: 120, background: 0, mobile: 0, agents: 4 };
+  const quiet = { users: 120, background: 0, mobile: 0, agents: 4, seconds: 60 };
+
+  it("replays a storm of two minutes at least", async () => {
+    const storm = await run("reconnect-storm", { users: 5, agents: 2, nodes: 2, shards: 16 });
+    expect(storm.virtualMs).toBeGreaterThanOrEqual(120_000);
+  });
 
   it("lets a zone die, of which those who were connected hear by heartbeats", async () => {
     const zone = await run("reconnect-storm", { ...quiet, zone: 2 });
