@@ -4,7 +4,7 @@
  * Invariants: one call is in flight, and beside it at most one that repeats another, so that what fails for one part of the
  * store holds up nothing else for long; a lane is in one call or one claim at a time; frozen, nothing is committed.
  */
-import { codeOf, messageOf } from "../../base/errors.ts";
+import { codeOf, Failure, messageOf } from "../../base/errors.ts";
 import { fullJitterMs, type Random } from "../../base/random.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -186,7 +186,8 @@ export class Committer implements LaneSender {
     if (failure.code === "STORE_CORRUPT") return this.#isolate(lanes, failure);
     if (attempt === 0) log.warn("commit failed, asking again", failure);
     // One part of the store may be away alone: what does not need it must get free of what does.
-    const half = store.connected() ? Math.ceil(lanes.length / 2) : lanes.length;
+    const divided = store.connected() || (error instanceof Failure && error.details["partial"] === true);
+    const half = divided ? Math.ceil(lanes.length / 2) : lanes.length;
     for (const part of [lanes.slice(0, half), lanes.slice(half)])
       if (part.length > 0) this.#later({ lanes: part, attempt: attempt + 1 });
   }

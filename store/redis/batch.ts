@@ -1,4 +1,4 @@
-import type { Failure } from "../../base/errors.ts";
+import { Failure } from "../../base/errors.ts";
 import type { Owner, ShardCommit, Verdict, Write } from "../store.ts";
 import { brokenLog, unknownOutcome } from "../verdict.ts";
 import type { RedisKeys } from "./keys.ts";
@@ -148,8 +148,9 @@ export function overallFailure(failures: readonly Failure[], batches: number): F
   if (corruption !== undefined) return corruption;
   const first = failures.find(({ code }) => code === "STORE_UNKNOWN_OUTCOME") ?? failures[0];
   if (first === undefined) return unknownOutcome("no reason is known");
-  if (first.code === "STORE_UNKNOWN_OUTCOME" || failures.length === batches) return first;
-  return unknownOutcome(`parts of it were applied, others not: ${first.message}`, first);
+  if (failures.length === batches) return first;
+  const { code, message } = unknownOutcome(`parts of it were applied, others not: ${first.message}`);
+  return new Failure(code, message, { partial: true }, first);
 }
 
 /** An array of what Redis answered. */

@@ -1,5 +1,7 @@
 -- Applies the commits of several shards, each wholly or not at all, with a verdict for each.
--- Lua does not roll back: everything that can fail is looked at before the first write.
+-- Lua does not roll back: everything that can fail is looked at before the first write. Should a write fail all the same
+-- (a right that is missing, a key of another type), what was not begun keeps its old fence, and what was begun gets one
+-- that takes no repeat for committed.
 -- A command costs more than what it does, so that one looks at all fences and few write: see batch.ts.
 -- KEYS: the fence of each shard, `{prefix:partition}shard:f`; its other keys differ after the last colon.
 -- ARGV: owner, '1' in a cluster, then per shard: epoch, number, count of the arguments that follow, writes, appends first.
@@ -11,16 +13,6 @@ local width = { s = 4, u = 3, k = 4, e = 3, o = 3, x = 2, t = 4, d = 2, j = 3, l
 local verdicts, plans = {}, {}
 -- Lua hands a function some thousands of arguments at once, not more.
 local most = 1000
-
--- In a slot that is being moved away, a key that does not exist yet cannot be created: better learnt now.
-local function touch(base, op, name)
-  if op == 's' or op == 'u' then call('EXISTS', base .. 'e:' .. name)
-  elseif op == 'k' or op == 'e' then call('EXISTS', base .. 'k:' .. name)
-  elseif op == 'j' or op == 'l' then call('EXISTS', base .. 's:' .. name)
-  elseif op == 'o' or op == 'x' then call('EXISTS', base .. 'o', base .. 'O')
-  elseif op == 't' or op == 'd' then call('EXISTS', base .. 't', base .. 'T')
-  end
-end
 
 local held = call('MGET', unpack(KEYS))
 local at = 3
@@ -35,7 +27,10 @@ for i, fence in ipairs(KEYS) do
   elseif wanted == stored + 1 then
     verdicts[i] = 0
     local base = string.sub(fence, 1, -2)
-    plans[#plans + 1] = { fence, base, epoch, number, first, last }
+    plans[#plans + 1] = { fence, base, epoch, number, first, last, held[i] }
+    -- In a slot that is being moved away, a key that does not exist is refused. A commit may empty a key and fill it
+    -- again, so that no key of its own tells: this one exists never.
+    if cluster then call('EXISTS', base .. '?') end
     local w = first
     while w <= last and ARGV[w] == 'a' do
       local log_end = call('LLEN', base .. 'l:' .. ARGV[w + 1])
@@ -43,10 +38,6 @@ for i, fence in ipairs(KEYS) do
         return redis.error_reply('CORRUPT ' .. i .. ' ' .. w .. ' ' .. log_end)
       end
       w = w + 4 + ARGV[w + 3]
-    end
-    while cluster and w <= last do
-      touch(base, ARGV[w], ARGV[w + 1])
-      w = w + width[ARGV[w]]
     end
   elseif wanted > tonumber(stored) then
     verdicts[i] = { 'h', stored }
@@ -76,6 +67,14 @@ local function fence_all()
   end
 end
 
+-- Whether anything was written of the commit that is being applied.
+local begun = false
+local function write(...)
+  local answer = call(...)
+  begun = true
+  return answer
+end
+
 local function apply(plan)
   local base, w, last = plan[2], plan[5], plan[6]
   while w <= last do
@@ -83,44 +82,52 @@ local function apply(plan)
     if op == 'a' then
       local after = w + 4 + c
       for from = w + 4, after - 1, most do
-        call('RPUSH', base .. 'l:' .. a, unpack(ARGV, from, math.min(from + most, after) - 1))
+        write('RPUSH', base .. 'l:' .. a, unpack(ARGV, from, math.min(from + most, after) - 1))
       end
       w = after
     else
-      if op == 's' then call('HSET', base .. 'e:' .. a, b, c)
-      elseif op == 'u' then call('HDEL', base .. 'e:' .. a, b)
-      elseif op == 'k' then call('SET', base .. 'k:' .. a, c, 'PX', b)
+      if op == 's' then write('HSET', base .. 'e:' .. a, b, c)
+      elseif op == 'u' then write('HDEL', base .. 'e:' .. a, b)
+      elseif op == 'k' then write('SET', base .. 'k:' .. a, c, 'PX', b)
       elseif op == 'e' then
         local key = base .. 'k:' .. a
         -- Where there was nothing, what was added now stands alone and never expires: it is taken back.
-        if call('APPEND', key, b) == #b and call('PTTL', key) == -1 then call('DEL', key) end
+        if write('APPEND', key, b) == #b and call('PTTL', key) == -1 then call('DEL', key) end
       elseif op == 'o' then
-        call('ZADD', base .. 'o', 0, a)
-        call('HSET', base .. 'O', a, b)
+        write('ZADD', base .. 'o', 0, a)
+        write('HSET', base .. 'O', a, b)
       elseif op == 'x' then
-        call('ZREM', base .. 'o', a)
-        call('HDEL', base .. 'O', a)
+        write('ZREM', base .. 'o', a)
+        write('HDEL', base .. 'O', a)
       elseif op == 't' then
-        call('ZADD', base .. 't', string.format('%.0f', now + tonumber(b)), a)
-        call('HSET', base .. 'T', a, c)
+        write('ZADD', base .. 't', string.format('%.0f', now + tonumber(b)), a)
+        write('HSET', base .. 'T', a, c)
       elseif op == 'd' then
-        call('ZREM', base .. 't', a)
-        call('HDEL', base .. 'T', a)
-      elseif op == 'j' then call('SADD', base .. 's:' .. a, b)
-      elseif op == 'l' then call('SREM', base .. 's:' .. a, b)
+        write('ZREM', base .. 't', a)
+        write('HDEL', base .. 'T', a)
+      elseif op == 'j' then write('SADD', base .. 's:' .. a, b)
+      elseif op == 'l' then write('SREM', base .. 's:' .. a, b)
       end
       w = w + width[op]
     end
   end
 end
 
+local done = 0
 local ok, reason = pcall(fence_all)
-for _, plan in ipairs(plans) do
-  if ok then ok, reason = pcall(apply, plan) end
+while ok and done < #plans do
+  begun = false
+  ok, reason = pcall(apply, plans[done + 1])
+  if ok then done = done + 1 end
 end
-if not ok then
-  local text = type(reason) == 'table' and reason.err or tostring(reason)
-  if dirty then text = 'PARTIAL ' .. text end
-  return redis.error_reply(text)
+if ok then return verdicts end
+
+local half = begun
+for i = done + 1, #plans do
+  local fence, _, epoch, number, _, _, before = unpack(plans[i])
+  if begun and i == done + 1 then before = epoch .. ' ' .. number .. ' -1 ' .. owner end
+  if dirty and not pcall(call, 'SET', fence, before) then half = true end
 end
-return verdicts
+local text = type(reason) == 'table' and reason.err or tostring(reason)
+if half then text = 'PARTIAL ' .. text elseif done > 0 then text = 'SOME ' .. text end
+return redis.error_reply(text)

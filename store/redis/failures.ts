@@ -2,8 +2,9 @@ import { Failure, messageOf } from "../../base/errors.ts";
 import { corrupt, unavailable, unknownOutcome } from "../verdict.ts";
 
 /**
- * Replies with which Redis refuses before it writes anything. In a script they come only from its reads or its first
- * write: once a script has written, Redis lets it finish (scriptVerifyOOM, scriptVerifyWriteCommandAllow).
+ * Replies with which Redis refuses before it writes anything. In a script they come from its reads or its first write:
+ * once a script has written, Redis lets it finish (scriptVerifyOOM, scriptVerifyWriteCommandAllow), but for what the user
+ * may not do, and for keys of a slot that is being moved away. commit.lua says by `SOME` and `PARTIAL` when it has written.
  */
 const refusals =
   /(?:^|[\s-])(LOADING|READONLY|TRYAGAIN|CLUSTERDOWN|MOVED|ASK|MASTERDOWN|BUSY|NOAUTH|NOPERM|WRONGPASS|OOM|MISCONF|NOREPLICAS|NOSCRIPT)\s/;
@@ -20,6 +21,7 @@ export function redisFailure(error: unknown): Failure {
   const message = messageOf(error);
   const cause = bare(error);
   if (message.includes("PARTIAL ")) return corrupt("a script stopped half way", { reply: message });
+  if (/^(ERR )?SOME /.test(message)) return unknownOutcome(message, cause);
   if (message.startsWith("Stream isn't writeable")) return unavailable("not connected", cause);
   const reply = error instanceof Error && error.name === "ReplyError" ? message : undefined;
   if (reply !== undefined && leavingSlot.test(reply)) return refused("TRYAGAIN", message, cause);

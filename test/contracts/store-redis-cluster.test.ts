@@ -96,6 +96,24 @@ describe("redis cluster store", () => {
     expect(await store.commit(alice, [{ ...append(shard, 2), writes }])).toEqual(committed);
   });
 
+  it("writes nothing into such a slot either that empties a key and fills it again", async () => {
+    const timer = { op: "arm", id: "idle", delayMs: 60_000, value: "x" } as const;
+    await store.claim(alice, [{ shard, epoch: 1 }]);
+    await store.commit(alice, [{ shard, epoch: 1, number: 1, writes: [timer] }]);
+    const again = { shard, epoch: 1, number: 2, writes: [{ op: "disarm", id: "idle" }, timer] } as const;
+    const from = await masterOf(slot, present(ports[0], "a port"));
+    const other = present(
+      ports.find((port) => port !== from.port),
+      "another master",
+    );
+    const otherId = await redisCli(other, "cluster", "myid");
+    await redisCli(from.port, "cluster", "setslot", String(slot), "migrating", otherId);
+    await expect(store.commit(alice, [again])).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await redisCli(from.port, "cluster", "setslot", String(slot), "stable");
+    expect((await store.fences(16))[0]?.last).toBe(1);
+    expect(await store.commit(alice, [again])).toEqual(committed);
+  });
+
   it("learns where a slot has moved to", async () => {
     const from = await masterOf(slot, present(ports[0], "a port"));
     const other = present(

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startRedis, type LocalRedis } from "../../compose/local/redis.ts";
 import { redisStore } from "../../store/redis.ts";
-import type { ShardCommit, Store } from "../../store/store.ts";
+import type { ShardCommit, Store, Write } from "../../store/store.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordingLog, type LogLine } from "../support/recording-log.ts";
 import { redisCli } from "../support/redis-cli.ts";
@@ -213,5 +213,54 @@ describe("opening a redis store", () => {
     const opening = redisStore({ ...options, openMs: 5000 });
     await proxy.heal();
     await (await opening).close();
+  });
+});
+
+describe("redis store, when a write fails half way", () => {
+  const allow = (right: string) => redisCli(redis.port, "acl", "setuser", "half", right);
+  const event = (shard: number): ShardCommit => ({ ...append(1), shard });
+  const joins = (shard: number, ...before: Write[]): ShardCommit => ({
+    ...append(1),
+    shard,
+    writes: [...before, { op: "join", set: "members", member: "ann" }],
+  });
+  let store: Store;
+  beforeEach(async () => {
+    await redisCli(redis.port, "acl", "setuser", "half", "on", ">secret", "~*", "&*", "+@all", "-sadd");
+    store = await redisStore(freshRedisOptions(`redis://half:secret@127.0.0.1:${redis.port}`));
+    await store.claim(
+      alice,
+      [0, 1, 2].map((shard) => ({ shard, epoch: 1 })),
+    );
+  });
+  afterEach(async () => {
+    await store.close();
+    await redisCli(redis.port, "acl", "deluser", "half");
+  });
+
+  const committed = { kind: "committed" };
+
+  it("takes no repeat for committed that was not written, or not wholly", async () => {
+    const torn = joins(1, { op: "set", entity: "e", field: "f", value: "v" });
+    const commits = [event(0), torn, event(2)];
+    await expect(store.commit(alice, commits)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+    expect(await store.commit(alice, [event(0)])).toEqual([committed]);
+    expect(await store.commit(alice, [torn])).toEqual([{ kind: "stale", last: 1 }]);
+    expect(await store.commit(alice, [event(2)])).toEqual([committed]);
+    expect(await store.tails([0, 2].map((shard) => ({ shard, log: "c" })))).toEqual(["1", "1"]);
+    // Who owns it next goes on behind it.
+    expect(await store.claim(alice, [{ shard: 1, epoch: 2 }])).toEqual([{ kind: "claimed", last: 1 }]);
+    expect(await store.commit(alice, [{ ...event(1), epoch: 2, number: 2 }])).toEqual([committed]);
+  });
+
+  it("does the rest when it is asked again, if nothing of a commit was written", async () => {
+    const commits = [event(0), joins(1), event(2)];
+    await expect(store.commit(alice, commits)).rejects.toMatchObject({ code: "STORE_UNKNOWN_OUTCOME" });
+    await expect(store.commit(alice, commits.slice(1))).rejects.toThrow();
+    expect((await store.fences(3)).map(({ last }) => last)).toEqual([1, 0, 0]);
+    await allow("+sadd");
+    expect(await store.commit(alice, commits)).toEqual([committed, committed, committed]);
+    expect(await store.isMember([{ shard: 1, set: "members", member: "ann" }])).toEqual([true]);
+    expect(await store.tails([0, 2].map((shard) => ({ shard, log: "c" })))).toEqual(["1", "1"]);
   });
 });

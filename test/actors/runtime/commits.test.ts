@@ -92,6 +92,22 @@ describe("committer", () => {
     expect(all.map(({ acked }) => acked.length)).toEqual([1, 1, 1, 0, 1]);
   });
 
+  it("lets them go on as well while the store as a whole says that it is away, if parts of a call were applied", async () => {
+    const made = commitRig();
+    const all = await hosts(made, 5);
+    const commit = made.store.commit.bind(made.store);
+    made.store.connected = () => false;
+    made.store.commit = (name, commits) =>
+      commits.some(({ shard }) => shard === 3)
+        ? Promise.reject(
+            new Failure("STORE_UNKNOWN_OUTCOME", "one part is away", { partial: commits.length > 1 }),
+          )
+        : commit(name, commits);
+    for (const host of all) host.add();
+    await made.time.advance(5000);
+    expect(all.map(({ acked }) => acked.length)).toEqual([1, 1, 1, 0, 1]);
+  });
+
   it("begins a shard anew when the store refuses its commit as impossible, and only that one", async () => {
     const made = commitRig();
     const all = await hosts(made, 3);

@@ -96,7 +96,10 @@ describe("failure of a call", () => {
 
   it("is unavailable only when no batch was applied", () => {
     expect(overallFailure([away, away], 2).code).toBe("STORE_UNAVAILABLE");
-    expect(overallFailure([away], 2).code).toBe("STORE_UNKNOWN_OUTCOME");
+    expect(overallFailure([away], 2)).toMatchObject({
+      code: "STORE_UNKNOWN_OUTCOME",
+      details: { partial: true },
+    });
   });
 
   it("is unknown when any batch is, and a bug before all else", () => {
