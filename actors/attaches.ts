@@ -45,9 +45,11 @@ export class Attaches {
     this.#parts = parts;
     const bulkhead = (atOnce: (node: string) => number): Bulkhead<Attachable> =>
       new Bulkhead({
+        clock: parts.clock,
         atOnce,
         nodeOf: ({ sessionShard }) => servingNode(parts.routing, sessionShard),
         run: (connection) => this.#attach(connection),
+        again: (connection) => this.#line(connection),
       });
     const here = parts.routing.self.node;
     this.#new = bulkhead((node) => (node === here ? newHereAtOnce : newAtOnce));

@@ -71,7 +71,7 @@ export type Effect =
   | { readonly do: "push"; readonly frame: ServerFrame }
   /** A frame to everyone who follows this conversation; may be lost. */
   | { readonly do: "broadcast"; readonly frame: ServerFrame; readonly to: "all" | "staff" }
-  /** Makes the attached devices of this session follow a conversation from its beginning, or stop following it. */
+  /** Makes the attached devices of this session follow a conversation, or stop following it. */
   | { readonly do: "follow"; readonly conv: string; readonly described?: Described }
   | { readonly do: "unfollow"; readonly conv: string }
   /** A durable timer of this actor; fires as `{kind: "timer", id}`; arming again replaces it. Removed when it fired. */

@@ -15,6 +15,7 @@ import type { ClientPort, ConnectionParts } from "./client-port.ts";
 import { Commands, type Ack, type CommandsPort } from "./commands.ts";
 import { Deadlines } from "./deadlines.ts";
 import { lostCode, type ConnectionEvent, type DetachCause } from "./connection-log.ts";
+import { Held } from "./held.ts";
 import type { Parsed } from "./inbound.ts";
 import type { Described, Principal, SessionDescription } from "./messages.ts";
 import { passOf } from "./principal.ts";
@@ -51,7 +52,8 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
   readonly #reads: ReadMarks;
   readonly #commands: Commands;
   readonly #typed = new SparseMap<ConversationId, number>();
-  #early: (() => void)[] = [];
+  /** What the session says belongs behind its description: an answer is taken in later than what is told. */
+  readonly #early = new Held(earlyMax);
   readonly #deadlines: Deadlines;
   #stage: Stage = "new";
   /** Once it has authenticated. */
@@ -145,7 +147,6 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
       this.#tell({ event: "detach", code, cause: drained ? "drain" : cause });
     }
     this.#stage = "closed";
-    this.#early = [];
     this.subscriptions.close();
     this.#link?.detach();
     this.parts.onClosed(this.id);
@@ -205,17 +206,17 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
 
   /** The session begins to follow a conversation that has just begun. */
   enter(conv: ConversationId, described?: Described): void {
-    this.#whenLive(() => void this.subscriptions.enter(conv, described));
+    if (this.open) this.#early.add(() => void this.subscriptions.enter(conv, described));
   }
 
   /** The session follows a conversation no more. */
   exit(conv: string): void {
-    this.#whenLive(() => void this.subscriptions.exit(conv));
+    if (this.open) this.#early.add(() => void this.subscriptions.exit(conv));
   }
 
   /** Something of the session that may be dropped. */
   push(frame: ServerFrame): void {
-    this.#whenLive(() => this.ephemeral(JSON.stringify(frame)));
+    if (this.open) this.#early.add(() => this.ephemeral(JSON.stringify(frame)));
   }
 
   /** Attaches, for the first time or after the session's shard has moved. False when it has to be tried again later. */
@@ -226,12 +227,16 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
   }
 
   async #reattach(): Promise<boolean> {
-    const reply = await this.#linked().attach();
-    if (!this.open) return true;
-    if (reply?.kind === "superseded") this.replaced();
-    if (reply?.kind !== "attached") return false;
-    await this.subscriptions.catchUp(reply.description as SessionDescription);
-    return true;
+    this.#early.hold();
+    try {
+      const reply = await this.#linked().attach();
+      if (!this.open) return true;
+      if (reply?.kind === "superseded") this.replaced();
+      if (reply?.kind !== "attached") return false;
+      return await this.subscriptions.catchUp(reply.description as SessionDescription);
+    } finally {
+      this.#early.release();
+    }
   }
 
   /** After deliveries were not taken: true when they are again, or never will be. */
@@ -261,11 +266,6 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
   /** Whether typing may be told now. */
   mayType(conv: ConversationId): boolean {
     return takeTyping(this.#typed, conv, this.parts.clock.now());
-  }
-
-  #whenLive(run: () => void): void {
-    if (this.#stage === "live") run();
-    else if (this.open && this.#early.length < earlyMax) this.#early.push(run);
   }
 
   /** Whether deliveries are taken now; if not, it is looked at again until they are. */
@@ -319,6 +319,8 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
       default:
         if (this.#stage !== "live")
           return this.frame(errorFrame("UNAUTHORIZED", "id" in frame ? frame.id : undefined));
+        // Deliveries that the client does not want would otherwise go on until it is closed for not confirming them.
+        if (frame.t === "unfollow") return void this.subscriptions.end(frame.conv);
         if (this.rate.take(this.parts.clock.now()) > 0) {
           if ("id" in frame) this.frame(errorFrame("RATE_LIMITED", frame.id));
           return;
@@ -367,7 +369,7 @@ export class Connection implements ClientPort, CommandsPort, SubscriptionsPort, 
     welcome.send();
     const tookMs = Math.round(this.parts.clock.now() - this.#deadlines.openedAt);
     this.#tell({ event: Object.keys(cursors).length > 0 ? "resume" : "attach", tookMs });
-    for (const run of this.#early.splice(0)) run();
+    this.#early.release();
   }
 
   #tell(what: ConnectionEvent["what"]): void {

@@ -49,7 +49,7 @@ export interface HubParts {
 }
 
 const followBatch = 256;
-/** Logs that are followed again with one ask, of one shard at a time towards each owner: nobody waits for an answer. */
+/** Logs that are followed again with one ask, of one shard at a time towards each owner: what is said meanwhile is read after it. */
 const refollowBatch = 32;
 const refollowsAtOnce = 1;
 /** Pages that may be asked for at a time with the follow; who follows beyond that reads for itself. */
@@ -76,9 +76,11 @@ export class Hub {
     this.#parts = parts;
     this.#replays = new Replays(parts.routing.shards, parts.readLog);
     this.#refollows = new Bulkhead({
+      clock: parts.clock,
       atOnce: () => refollowsAtOnce,
       nodeOf: (shard) => servingNode(parts.routing, shard),
       run: (shard) => this.#refollow(shard),
+      again: (shard) => this.refollow(shard),
     });
     parts.routing.onRoutes((shards) => {
       for (const shard of shards) this.refollow(shard);
@@ -184,27 +186,42 @@ export class Hub {
     const all = [...this.#due];
     this.#due.clear();
     for (const [shard, due] of all) {
-      const items = [...due].filter((followed) => this.#isCurrent(followed)).flatMap(itemsOf);
-      for (let i = 0; i < items.length; i += followBatch)
-        void this.#ask(shard, items.slice(i, i + followBatch));
+      for (const items of this.#batchesOf([...due])) void this.#ask(shard, items);
     }
   }
 
   async #refollow(shard: number): Promise<void> {
     const all = [...(this.#byShard.get(shard) ?? [])];
     for (let i = 0; i < all.length; i += refollowBatch) {
-      const current = all.slice(i, i + refollowBatch).filter((followed) => this.#isCurrent(followed));
-      if (current.length > 0) await this.#ask(shard, current.flatMap(itemsOf));
+      for (const items of this.#batchesOf(all.slice(i, i + refollowBatch))) {
+        if (await this.#ask(shard, items)) continue;
+        // Nobody serves it yet: the rest comes later, too, and other shards come before.
+        const rest = all.slice(i + refollowBatch).filter((followed) => this.#isCurrent(followed));
+        if (rest.length > 0) this.#askAgain(shard, rest.flatMap(itemsOf));
+        return;
+      }
     }
   }
 
-  async #ask(shard: number, wanted: readonly FollowItem[]): Promise<void> {
+  /** What has to be asked for these logs; one with many listeners alone may take more than one ask. */
+  #batchesOf(logs: readonly Followed[]): FollowItem[][] {
+    const items = logs.filter((followed) => this.#isCurrent(followed)).flatMap(itemsOf);
+    const batches: FollowItem[][] = [];
+    for (let i = 0; i < items.length; i += followBatch) batches.push(items.slice(i, i + followBatch));
+    return batches;
+  }
+
+  /** False when the owner has not answered: then it is asked again later. */
+  async #ask(shard: number, wanted: readonly FollowItem[]): Promise<boolean> {
     const items = this.#pages + pagesIn(wanted) <= pagesMax ? wanted : wanted.map(withoutPage);
     const pages = pagesIn(items);
     this.#pages += pages;
     const reply = await this.#parts.ask({ k: "follow", shard, items }, askMs);
     this.#pages -= pages;
-    if (reply?.kind !== "tails") return this.#askAgain(shard, items);
+    if (reply?.kind !== "tails") {
+      this.#askAgain(shard, items);
+      return false;
+    }
     this.#failures.delete(shard);
     const byLog = new Map<string, Map<string | undefined, FollowedTail>>();
     for (const tail of reply.tails) {
@@ -218,6 +235,7 @@ export class Hub {
       else confirm(followed, tails);
     }
     this.#unfollowStrays(strays);
+    return true;
   }
 
   /** Later and later, and not all nodes at once; the jitter needs no random source to differ by node and shard. */

@@ -14,7 +14,7 @@ import type { Principal, SessionDescription } from "./messages.ts";
 import { readMost } from "./runtime/loads.ts";
 import { conversationOf, errorFrame, viewOf } from "./server-frames.ts";
 
-type Request = Exclude<RequestFrame, { t: "auth" | "reauth" | "dack" | "ping" | "pong" }>;
+type Request = Exclude<RequestFrame, { t: "auth" | "reauth" | "unfollow" | "dack" | "ping" | "pong" }>;
 
 /**
  * Whether a command of this person may be addressed to the conversation at all: customers reach their own support
@@ -52,8 +52,6 @@ export async function answerRequest(connection: ClientPort, by: Principal, frame
       return list(connection, by, frame);
     case "follow":
       return follow(connection, by, frame);
-    case "unfollow":
-      return void connection.subscriptions.end(frame.conv);
     case "read": {
       const conv = conversationOf(frame.conv);
       if (conv !== undefined && connection.subscriptions.get(conv) !== undefined)
@@ -200,9 +198,7 @@ async function follow(
   if (subscription === undefined) return;
   const followed = await within(parts.clock, limits.commandMs, subscription.followed);
   const beginning =
-    followed === true && !subscription.empty
-      ? await subscription.begin(undefined, frame.cursor, false)
-      : undefined;
+    followed === true && !subscription.empty ? await subscription.begin(undefined, frame.cursor) : undefined;
   if (!subscriptions.isCurrent(subscription)) {
     return connection.frame(errorFrame("INVALID", id, "followed anew, or not any more"));
   }

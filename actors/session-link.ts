@@ -40,7 +40,8 @@ export class SessionLink {
     const [attempt, by] = [this.#attempt, this.principal];
     const reply = await this.#parts.ask({ k: "attach", ...this.#where(), attempt, by }, limits.commandMs);
     // An attach that waited for its owner can overtake the detach of a connection that closed meanwhile.
-    if (this.#left && reply?.kind === "attached") this.detach();
+    // So can one whose answer did not come in time.
+    if (this.#left && reply?.kind !== "superseded") this.detach();
     return reply;
   }
 

@@ -13,7 +13,7 @@ import { Pump, type PumpPort } from "./pump.ts";
 import type { Described } from "./messages.ts";
 import type { Page } from "./replays.ts";
 import type { FollowedPage, FollowedTail } from "./runtime/envelope.ts";
-import { cursorAt, summaryOf } from "./summary.ts";
+import { cursorAt, mayFollowTheEnd, summaryOf } from "./summary.ts";
 
 /** What a subscription does through its connection. */
 export interface SubscriptionPort {
@@ -111,7 +111,9 @@ export class Subscription implements Listener {
   }
 
   onEvent(event: EncodedEvent): void {
-    if (event.seq > (this.#tail?.seq ?? 0)) this.#tail = event;
+    // Epochs rise along a log: the higher one is the newer, also where the store has lost what stood there.
+    const { seq, epoch } = this.#tail ?? { seq: 0, epoch: 0 };
+    if (event.epoch > epoch || (event.epoch === epoch && event.seq > seq)) this.#tail = event;
     this.#pump?.offer(event);
     if (this.#owed !== undefined) this.#acknowledge(this.#pump?.sent ?? Infinity);
   }
@@ -145,14 +147,9 @@ export class Subscription implements Listener {
   /**
    * Decides where deliveries begin and describes the conversation; `go` starts them.
    * @param cursor what the device holds, if it said so
-   * @param fromStart a conversation that has just begun: deliver all of it
    * @returns undefined when the log cannot be read now
    */
-  async begin(
-    described: Described | undefined,
-    cursor: Cursor | undefined,
-    fromStart: boolean,
-  ): Promise<Beginning | undefined> {
+  async begin(described: Described | undefined, cursor: Cursor | undefined): Promise<Beginning | undefined> {
     this.#described = described;
     const { hub } = this.#port;
     if (described === undefined) this.#first = (await hub.page(this.log, { after: 0 }, 1))?.events[0];
@@ -161,9 +158,9 @@ export class Subscription implements Listener {
     if (end === undefined) return undefined;
     const holds = cursor === undefined ? false : await this.#holds(cursor, end);
     if (holds === undefined) return undefined;
-    const base = holds && cursor !== undefined ? cursor : fromStart ? start : baseOf(end);
+    const base = holds && cursor !== undefined ? cursor : baseOf(end);
     return {
-      frame: this.#describe(tail, end, base),
+      frame: await this.#describe(tail, end, base),
       recovered: cursor !== undefined && !holds ? "reset" : true,
       go: () => this.#start(base),
     };
@@ -251,24 +248,41 @@ export class Subscription implements Listener {
     return Promise.resolve({ events: page.events.map((event) => new EncodedEvent(event)), end: page.end });
   }
 
-  /** The cursor did not match the log: the device forgets what it holds and begins anew. */
+  /**
+   * The cursor did not match the log: the device forgets what it holds and begins anew. Where the log ends is read: what was
+   * heard of it may be what the store has lost.
+   */
   async #reset(): Promise<Cursor | undefined> {
-    const tail = this.#tail;
+    const page = await this.#port.hub.page(this.log, { before: Number.MAX_SAFE_INTEGER }, 1);
+    if (page === undefined) return undefined;
+    const tail = page.events.at(-1);
     const end = await this.#visibleEnd(tail);
-    if (end === undefined || this.#closed) return undefined;
+    if (end === undefined) return undefined;
     const base = baseOf(end);
-    this.#port.frame({ t: "conv", recovered: "reset", ...this.#describe(tail, end, base) });
+    const description = await this.#describe(tail, end, base);
+    if (this.#closed) return undefined;
+    this.#tail = tail;
+    this.#port.frame({ t: "conv", recovered: "reset", ...description });
     return base;
   }
 
-  #describe(tail: LogEvent | undefined, end: Cursor, base: Cursor): Followed {
+  async #describe(tail: LogEvent | undefined, end: Cursor, base: Cursor): Promise<Followed> {
     const count = tail === undefined ? 0 : countFor(tail, this.reader);
+    // The session knows whether it has ended; without it the log tells.
+    const told = this.#described === undefined ? await this.#telling(tail) : tail;
     return {
-      ...summaryOf(this.conv, this.#described, this.#first, tail),
+      ...summaryOf(this.conv, this.#described, this.#first, told),
       tail: end,
       base,
       ...readState(this.#readRecord, count),
     };
+  }
+
+  /** The last event that tells whether the conversation has ended, as far as one page reaches. */
+  async #telling(tail: LogEvent | undefined): Promise<LogEvent | undefined> {
+    if (tail === undefined || !mayFollowTheEnd(tail)) return tail;
+    const page = await this.#port.hub.page(this.log, { before: tail.seq }, tellingEvents);
+    return page?.events.findLast((event) => !mayFollowTheEnd(event)) ?? tail;
   }
 
   /** Whether the cursor stands in the log. What is not beyond its end is left to the pump, which reads there anyway. */
@@ -292,6 +306,8 @@ export class Subscription implements Listener {
 }
 
 const start: Cursor = [0, 0];
+/** Notes and recalls behind the end of a conversation that are looked through. */
+const tellingEvents = 64;
 
 function baseOf(end: Cursor): Cursor {
   return end[0] <= wholeLogEvents ? start : end;

@@ -124,7 +124,7 @@ export class Subscriptions implements SubscriptionPort {
     const subscription = this.begin(conv);
     if (subscription === undefined) return;
     while (await subscription.followed) {
-      const beginning = await subscription.begin(described, undefined, true);
+      const beginning = await subscription.begin(described, undefined);
       if (!this.isCurrent(subscription)) return;
       if (beginning !== undefined) {
         this.#port.frame({ t: "conv", ...beginning.frame, recovered: beginning.recovered });
@@ -150,18 +150,24 @@ export class Subscriptions implements SubscriptionPort {
     this.#port.frame({ t: "left", conv });
   }
 
-  /** After the session was away: what it said meanwhile went to nobody. */
-  async catchUp({ follows, status }: SessionDescription): Promise<void> {
+  /**
+   * After the session was away: what it said meanwhile went to nobody.
+   * @returns false when it could not be found out of every group whether this person is still in it
+   */
+  async catchUp({ follows, status }: SessionDescription): Promise<boolean> {
     // An agent without a device for long enough was signed off.
     if (status !== undefined) this.#port.frame({ t: "presence", ...status });
     for (const known of follows) if (known.open) void this.enter(known.conv, known);
     const named = new Set<string>(follows.map(({ conv }) => conv));
     const { tenant, role, user } = this.#port.who();
+    let known = true;
     for (const { conv } of [...this.#byConv.values()]) {
       if (named.has(conv) || visitorOf(conv) !== undefined) continue;
       const member = await this.#port.parts.isMember(tenant, conv, sessionId(role, user));
       if (member === false) await this.exit(conv);
+      known &&= member !== undefined;
     }
+    return known;
   }
 
   /** Writes the acknowledgement of an own message in its place among what is delivered of that conversation. */

@@ -3,7 +3,15 @@ import type { ConversationSummary, Cursor } from "../protocol/frames.ts";
 import { visitorOf, type ConversationId } from "../protocol/ids.ts";
 import type { Described } from "./messages.ts";
 
-/** What is known of a conversation: what the session said, or what its first and last events tell. */
+/** Whether an event may stand behind the end of a conversation and tell nothing of it. */
+export function mayFollowTheEnd({ body }: LogEvent): boolean {
+  return body.kind === "note" || body.kind === "recalled";
+}
+
+/**
+ * What is known of a conversation: what the session said, or what its first event tells and the last one that may not
+ * follow its end.
+ */
 export function summaryOf(
   conv: ConversationId,
   described: Described | undefined,

@@ -109,7 +109,7 @@ export class Welcome {
     const subscription = subscriptions.get(conv) ?? subscriptions.begin(conv, cursor);
     if (subscription === undefined || !(await subscription.followed)) return false;
     const described = this.#description.follows.find((item) => item.conv === conv);
-    const beginning = await subscription.begin(described, cursor, false);
+    const beginning = await subscription.begin(described, cursor);
     if (beginning === undefined) return false;
     this.#followed.push(beginning.frame);
     if (cursor !== undefined) this.#recovered[conv] = beginning.recovered;

@@ -206,8 +206,7 @@ export class Engine {
   /** A conversation is followed from now on, unless it was given up before the answer came. */
   #announced(frame: Extract<ServerFrame, { t: "conv" }>): void {
     const { id, conv } = frame;
-    const wanted =
-      id === undefined || this.#requests.awaits(id) || this.feed.cursors.get(conv) !== undefined;
+    const wanted = id === undefined || this.#requests.awaits(id) || this.feed.cursors.get(conv) !== undefined;
     if (!wanted) return void this.tell({ t: "unfollow", conv });
     this.feed.announced(frame);
     this.#answered(frame);

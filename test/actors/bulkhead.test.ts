@@ -1,8 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Bulkhead } from "../../actors/bulkhead.ts";
+import { virtualTime, type VirtualTime } from "../support/virtual-clock.ts";
 
 interface World {
+  readonly time: VirtualTime;
   readonly bulkhead: Bulkhead<number>;
   /** Where each number goes; what is missing goes nowhere. */
   readonly nodes: Map<number, string>;
@@ -14,23 +16,28 @@ interface World {
 }
 
 function bulkheadWorld(atOnce: number): World {
+  const time = virtualTime();
   const nodes = new Map<number, string>();
   const begun: number[] = [];
   const underWay: World["underWay"] = new Map();
+  const bulkhead: Bulkhead<number> = new Bulkhead({
+    clock: time.clock(),
+    again: (item) => bulkhead.add(item),
+    atOnce: () => atOnce,
+    nodeOf: (item) => nodes.get(item),
+    async run(item) {
+      expect(underWay.has(item)).toBe(false);
+      begun.push(item);
+      await new Promise<void>((end) => underWay.set(item, { node: nodes.get(item) ?? "", end }));
+      underWay.delete(item);
+    },
+  });
   return {
+    time,
     nodes,
     begun,
     underWay,
-    bulkhead: new Bulkhead({
-      atOnce: () => atOnce,
-      nodeOf: (item) => nodes.get(item),
-      async run(item) {
-        expect(underWay.has(item)).toBe(false);
-        begun.push(item);
-        await new Promise<void>((end) => underWay.set(item, { node: nodes.get(item) ?? "", end }));
-        underWay.delete(item);
-      },
-    }),
+    bulkhead,
     async end(item) {
       underWay.get(item)?.end();
       // The one that ends, and what it makes room for.
@@ -77,6 +84,27 @@ describe("bulkhead", () => {
     nodes.set(3, "c");
     bulkhead.add(3);
     expect(begun).toEqual([1, 2, 3]);
+  });
+
+  it("gives the place of what takes long to the next, and still does nothing twice at a time", async () => {
+    const { time, bulkhead, nodes, begun, end } = bulkheadWorld(1);
+    for (const item of [1, 2, 3, 4]) nodes.set(item, "a");
+    for (const item of [1, 2, 3]) bulkhead.add(item);
+    await time.advance(400);
+    expect(begun).toEqual([1]);
+    await time.advance(200);
+    expect(begun).toEqual([1, 2]);
+    bulkhead.add(1);
+    await end(2);
+    expect(begun).toEqual([1, 2, 3]);
+    bulkhead.add(4);
+    await end(1);
+    expect(begun).toEqual([1, 2, 3]);
+    await end(3);
+    expect(begun).toEqual([1, 2, 3, 4]);
+    await end(4);
+    expect(begun).toEqual([1, 2, 3, 4, 1]);
+    expect(bulkhead.waiting).toBe(0);
   });
 
   it("does not do what was dropped, not even again", async () => {

@@ -188,6 +188,31 @@ describe("connection: while it attaches", () => {
     expect(world.sent.filter(({ k }) => k === "detach")).toHaveLength(before + 1);
   });
 
+  it("detaches again after an attach that nobody has answered in time: somebody may know of it", async () => {
+    const world = edgeWorld();
+    const release = holding(world, "attach");
+    const client = await world.attached();
+    client.input.closed();
+    const before = world.sent.filter(({ k }) => k === "detach").length;
+    await release(undefined);
+    expect(world.sent.filter(({ k }) => k === "detach")).toHaveLength(before + 1);
+  });
+
+  it("leaves what its session left while it attaches again: that stands behind the description", async () => {
+    const world = edgeWorld();
+    world.log(conv).append();
+    const client = await world.attached();
+    const release = holding(world, "attach");
+    world.gateway.renewAll();
+    await world.settle();
+    world.gateway.take({ k: "exit", conn: 1, conv });
+    await release({ kind: "attached", gen: 1, description: { follows: [described] } });
+    await world.time.advance(100);
+    await world.say(conv);
+    expect(client.seqs(conv).at(-1)).not.toBe(2);
+    expect(client.of("left")).toEqual([{ t: "left", conv }]);
+  });
+
   it("keeps what its session says until it is welcome", async () => {
     const world = edgeWorld();
     world.description = { follows: [described] };

@@ -230,6 +230,19 @@ describe("gateway", () => {
     expect(elsewhere.length + there.length + world.gateway.attachesWaiting).toBeGreaterThanOrEqual(61);
   });
 
+  it("keeps nobody waiting for clients whose chats are where nobody answers", async () => {
+    const world = edgeWorld();
+    world.description = { follows: [described] };
+    world.log(conv).append();
+    world.answer = ({ k }) => (k === "follow" ? new Promise(() => {}) : undefined);
+    for (let i = 0; i < 8; i++) await world.attached("visitor.ann", `d${i}`);
+    world.description = { follows: [] };
+    const client = await world.attached("visitor.bob");
+    expect(client.of("welcome")).toHaveLength(0);
+    await world.time.advance(600);
+    expect(client.of("welcome")).toHaveLength(1);
+  });
+
   it("asks its session nothing, and tells it nothing, of a client that left before its turn", async () => {
     const world = edgeWorld();
     const open = holdingAttaches(world);

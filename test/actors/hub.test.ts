@@ -177,6 +177,49 @@ describe("hub", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("does not wait for a shard that is not served while it follows others of that owner again", async () => {
+    const { hub, time, asked, routing } = hubWorld();
+    for (let i = 0; i < 800; i++) hub.follow(logOf(`s.u${i}.1`), listener());
+    await time.advance(0);
+    for (const one of asked.splice(0)) one.answer(tailsOf(one, undefined));
+    await time.advance(0);
+    for (let of = 0; of < routing.shards; of++) routing.move(of, "b");
+    await time.advance(0);
+    const [unserved] = asked.map(({ envelope }) => envelope.shard);
+    const again = new Set<string>();
+    const answerAll = async (): Promise<void> => {
+      for (let one = asked.shift(); one !== undefined; one = asked.shift()) {
+        for (const { to } of one.envelope.items) again.add(to);
+        one.answer(one.envelope.shard === unserved ? { kind: "busy" } : tailsOf(one, undefined));
+        await time.advance(0);
+      }
+    };
+    const before = time.now();
+    await answerAll();
+    const missing = 800 - again.size;
+    expect([missing > 0, missing < 200, time.now()]).toEqual([true, true, before]);
+    await time.advance(4000);
+    for (const one of asked) for (const { to } of one.envelope.items) again.add(to);
+    expect(again.size).toBe(800);
+  });
+
+  it("asks for many of one group in several asks when it follows again", async () => {
+    const { hub, time, asked, routing } = hubWorld();
+    for (let i = 0; i < 600; i++) hub.follow(log, listener(`v.u${i}`));
+    await time.advance(0);
+    asked.splice(0);
+    routing.move(shard, "b");
+    const sizes: number[] = [];
+    for (let turns = 0; turns < 5; turns++) {
+      await time.advance(0);
+      for (const one of asked.splice(0)) {
+        sizes.push(one.envelope.items.length);
+        one.answer(tailsOf(one, undefined));
+      }
+    }
+    expect(sizes).toEqual([256, 256, 88]);
+  });
+
   it("follows the shards of a new owner again one at a time, and a shard in parts", async () => {
     const { hub, time, asked, routing } = hubWorld();
     for (let i = 0; i < 800; i++) hub.follow(logOf(`s.u${i}.1`), listener());

@@ -115,6 +115,57 @@ describe("subscriptions", () => {
     expect(client.seqs(conv)).toEqual([601]);
   });
 
+  it("begins a long conversation that it enters at its end, as any other", async () => {
+    const world = edgeWorld();
+    for (let i = 0; i < 600; i++) world.log(conv).append();
+    const client = await world.attached();
+    world.gateway.take({ k: "enter", conn: 1, conv });
+    await world.time.advance(100);
+    expect(client.of("conv").at(-1)).toMatchObject({ base: [600, 1] });
+    await world.say(conv);
+    expect(client.seqs(conv)).toEqual([601]);
+  });
+
+  it("begins where the log ends, not where it ended before the store lost something", async () => {
+    const world = edgeWorld();
+    for (let i = 0; i < 600; i++) world.log(conv).append();
+    const client = await world.attached();
+    await client.say({ t: "follow", id: 1, conv, cursor: [600, 1] });
+    world.log(conv).forgetAfter(597);
+    world.routing.move(shardOfConversation(conv), "b");
+    await world.time.advance(2000);
+    expect(client.of("conv").at(-1)).toMatchObject({ recovered: "reset", base: [597, 1], tail: [597, 1] });
+    await world.say(conv);
+    await world.time.advance(100);
+    expect(client.seqs(conv)).toEqual([598]);
+  });
+
+  it("describes a conversation as closed also when notes stand behind its end", async () => {
+    const world = edgeWorld();
+    const log = world.log(conv);
+    log.append();
+    log.events.push({ ...log.append(), body: { kind: "closed", why: "agent" } });
+    log.events.splice(1, 1);
+    log.append("staff");
+    const agent = await world.attached("agent.amy");
+    await agent.say({ t: "follow", id: 1, conv });
+    expect(agent.of("conv").at(-1)).toMatchObject({ open: false, tail: [3, 1] });
+    const visitor = await world.attached();
+    await visitor.say({ t: "follow", id: 1, conv });
+    expect(visitor.of("conv").at(-1)).toMatchObject({ open: false, tail: [2, 1] });
+  });
+
+  it("ends deliveries that are not wanted however many frames came before", async () => {
+    const world = edgeWorld();
+    world.log(conv).append();
+    const client = await world.attached();
+    await client.say({ t: "follow", id: 1, conv });
+    for (let i = 0; i < 100; i++) await client.say({ t: "typing", conv });
+    await client.say({ t: "unfollow", conv });
+    await world.say(conv);
+    expect(client.seqs(conv)).toEqual([1]);
+  });
+
   it("keeps visitors off groups and each other, and staff off groups that they are no members of", async () => {
     const world = edgeWorld();
     world.log("s.bob.1").append();
@@ -175,6 +226,23 @@ describe("subscriptions", () => {
     expect(client.of("left")).toEqual([{ t: "left", conv: group }]);
     await world.say(group);
     expect(client.seqs(group)).toEqual([1]);
+  });
+
+  it("learns of it as well when membership could not be looked up at first", async () => {
+    const world = edgeWorld();
+    world.members.add(`${group} a.amy`);
+    world.log(group).append();
+    const client = await world.attached("agent.amy");
+    await client.say({ t: "follow", id: 1, conv: group });
+    const attach = world.asked.find(({ k }) => k === "attach");
+    world.memberAway = true;
+    world.members.clear();
+    world.routing.move(attach?.shard ?? 0, "b");
+    await world.time.advance(500);
+    expect(client.of("left")).toEqual([]);
+    world.memberAway = false;
+    await world.time.advance(1000);
+    expect(client.of("left")).toEqual([{ t: "left", conv: group }]);
   });
 
   it("is brought up to date when the owner changed and nobody told it what was said in between", async () => {

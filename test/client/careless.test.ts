@@ -156,7 +156,12 @@ describe("a careless application", () => {
     const both = [client.follow("s.v2.1"), client.follow("s.v2.1")];
     const [asked, more] = frames("follow");
     expect(more).toBeUndefined();
-    world.socket.say({ ...followed([4, 1], { conv: "s.v2.1" }), t: "conv", id: asked?.["id"], recovered: true });
+    world.socket.say({
+      ...followed([4, 1], { conv: "s.v2.1" }),
+      t: "conv",
+      id: asked?.["id"],
+      recovered: true,
+    });
     for (const answer of await Promise.all(both)) expect(answer).toMatchObject({ conv: "s.v2.1" });
   });
 
