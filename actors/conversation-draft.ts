@@ -19,7 +19,7 @@ import { deskAddress, sessionAddress } from "./address.ts";
 import type { Context, Effect, Step } from "./behavior.ts";
 import { applyEvent, snapshotEvery, type ConversationState, type Ledger } from "./conversation-state.ts";
 import type { ConversationPolicy } from "./directory.ts";
-import type { CommandMessage, DeskMessage, SessionMessage } from "./messages.ts";
+import type { DeskMessage, SessionMessage } from "./messages.ts";
 
 /** The author of what nobody did. */
 export const system: Author = { role: "system", id: "system" };
@@ -58,7 +58,7 @@ export class ConversationDraft {
   append(
     by: Author,
     body: EventBody,
-    command?: CommandMessage["frame"],
+    command?: { readonly p?: string; readonly n?: number },
     aud: Audience = audienceOf(body.kind),
   ): LogEvent {
     const { log } = this.state;

@@ -27,7 +27,7 @@ export function onStart(
       : draft.context.directory.robot(draft.state.self.tenant, message.robot);
   const by: Author = { role: "visitor", id: message.visitor };
   const who = robot === undefined ? undefined : { robot: robot.id };
-  draft.append(by, { kind: "opened", channel, desk, ...who, meta });
+  draft.append(by, { kind: "opened", channel, desk, ...who, meta }, message);
   if (robot === undefined) queue(draft, by, desk, "asked");
   else say(draft, robot, robot.greeting);
   armIdle(draft);

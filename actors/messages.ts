@@ -30,6 +30,9 @@ export type ConversationMessage =
       readonly robot?: string;
       readonly meta: unknown;
       readonly visitor: UserId;
+      /** The `open` that began it, by producer and number: its client may have to look for it in the log. */
+      readonly p?: string;
+      readonly n?: number;
     }
   /** From the robot: what it says to the message with number `question`; without text it does not know. */
   | { readonly kind: "answered"; readonly question: number; readonly text?: string }

@@ -119,6 +119,8 @@ function open(
           ...(channel.robot === undefined ? undefined : { robot: channel.robot }),
           meta: frame.meta ?? null,
           visitor: state.user,
+          p: frame.p,
+          n: frame.n,
         },
       },
       { do: "follow", conv, described: described(conv, chat) },

@@ -75,6 +75,13 @@ describe("conversation", () => {
     expect(world.actor(conv).log[1]?.by).toEqual({ role: "robot", id: "rob" });
   });
 
+  it("names the command that began it, for a client that has to look for its effect", () => {
+    const { world, conv } = opened("web");
+    const [first, greeting] = world.actor(conv).log;
+    expect(first).toMatchObject({ body: { kind: "opened" }, p: expect.any(String), n: 1 });
+    expect(greeting?.p).toBeUndefined();
+  });
+
   it("waits at the desk from the beginning where the channel has no robot", () => {
     const { world, conv } = opened("app");
     expect(kinds(world, conv)).toEqual(["opened", "queued"]);
