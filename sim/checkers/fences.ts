@@ -1,12 +1,12 @@
 import type { Checker } from "./evidence.ts";
 
-/** FenceMonotone and EpochOwnerUnique of what the store accepted; what it forgot it may be told again. */
+/** FenceMonotone and EpochOwnerUnique of what the store accepted; what it forgot it may be told again, and no more. */
 export const checkFences: Checker = ({ history, accepted }) => {
-  const fences = new Map<number, { epoch: number; owner: string }>();
+  let fences = new Map<number, { readonly epoch: number; readonly owner: string }>();
   const owners = new Map<string, string>();
   for (const entry of accepted) {
     if (entry.kind === "forgot") {
-      fences.clear();
+      fences = new Map(entry.fences);
       continue;
     }
     const { owner } = entry;

@@ -1,6 +1,7 @@
 /** An agent: is available, answers customers, hands some of them on, ends conversations, and goes after a shift. */
 import { isContent } from "../../protocol/events.ts";
 import { sleep } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
 import type { Stream } from "../world/chance.ts";
 import type { Device } from "./device.ts";
 
@@ -16,7 +17,12 @@ export interface AgentHabits {
   readonly over: () => boolean;
   /** Whether the shift still lasts. */
   readonly onDuty: () => boolean;
+  /** Hears of refusals that the life of a conversation does not explain. */
+  readonly onRefusal: (code: string) => void;
 }
+
+/** The conversation has ended, or gone to somebody else; the agent has gone. */
+const explained: ReadonlySet<string> = new Set(["CLOSED", "FORBIDDEN", "WRONG_STATE", "STOPPED"]);
 
 const lookAgainMs = 1000;
 
@@ -57,17 +63,24 @@ export async function goHome(device: Device): Promise<void> {
   }
 }
 
-/** A refusal is fine here: the conversation may have ended or gone to somebody else meanwhile. */
 async function answer(device: Device, conv: string, habits: AgentHabits, chance: Stream): Promise<void> {
+  const code = await refusalOf(device, conv, habits, chance);
+  if (code !== undefined && !explained.has(code)) habits.onRefusal(code);
+}
+
+/** Does what comes next in this chat; why it was refused, if it was. */
+function refusalOf(
+  device: Device,
+  conv: string,
+  { closes, transfers, notes, desks }: AgentHabits,
+  chance: Stream,
+): Promise<string | undefined> {
   const { client } = device;
   const lot = chance.next();
-  const { closes, transfers, notes } = habits;
-  if (lot < closes) return void (await client.close(conv).catch(() => undefined));
-  if (lot < closes + transfers) {
-    const desk = habits.desks[chance.below(habits.desks.length)];
-    return void (await client.transfer(conv, desk).catch(() => undefined));
-  }
-  if (lot < closes + transfers + notes)
-    return void (await client.note(conv, "a note").catch(() => undefined));
-  await device.say(conv);
+  const done = (): undefined => undefined;
+  if (lot < closes) return client.close(conv).then(done, codeOf);
+  if (lot < closes + transfers)
+    return client.transfer(conv, desks[chance.below(desks.length)]).then(done, codeOf);
+  if (lot < closes + transfers + notes) return client.note(conv, "a note").then(done, codeOf);
+  return device.say(conv);
 }

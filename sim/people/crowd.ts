@@ -188,6 +188,7 @@ export class Crowd {
       desks: Array.from({ length: desks }, (_, d) => `d${d}`),
       over: () => this.#over,
       onDuty: () => this.#onDuty.has(id),
+      onRefusal: (code: string) => this.#refused(device, code),
     };
     device.process.enter(() => {
       this.#watch(id, work(device, habits, new Stream(this.#world.seed, `agent/${i}`)));

@@ -23,8 +23,8 @@ export interface VisitorHabits {
 /** Share of those who ask for a person and end the conversation at once: about when an agent is found. */
 const secondThoughts = 0.15;
 const secondThoughtsMs = 60;
-/** Refusals after which a customer begins anew. */
-const ended: ReadonlySet<string> = new Set(["CLOSED", "NOT_FOUND", "FORBIDDEN"]);
+/** After which a customer begins anew. */
+const ended = "CLOSED";
 
 /** Lives until `over`; resolves with the last conversation. Runs in the device's process. */
 export async function visit(
@@ -50,7 +50,7 @@ export async function visit(
     if (habits.over()) return conv;
     const refused = await device.say(conv);
     if (refused === undefined) continue;
-    if (ended.has(refused)) {
+    if (refused === ended) {
       if (habits.returning < 1 && chance.next() >= habits.returning) return conv;
       conv = undefined;
     } else habits.onRefusal(refused, device);

@@ -26,9 +26,17 @@ export interface AcceptedCommit {
   readonly commit: ShardCommit;
 }
 
+/** A replica took over, without the last entries. */
+export interface Forgot {
+  readonly kind: "forgot";
+  readonly at: number;
+  readonly entries: number;
+  /** Under which epoch, and by whom, each shard's last entry that it has was written. */
+  readonly fences: ReadonlyMap<number, { readonly epoch: number; readonly owner: Owner }>;
+}
+
 /** What the store accepted, and when it forgot the last of it. */
-export type Accepted =
-  AcceptedClaim | AcceptedCommit | { readonly kind: "forgot"; readonly at: number; readonly entries: number };
+export type Accepted = AcceptedClaim | AcceptedCommit | Forgot;
 
 /** The store of one world. */
 export class StoreServer implements RemoteServer {
@@ -122,7 +130,12 @@ export class StoreServer implements RemoteServer {
     this.#effective = kept;
     this.#primary = replica;
     this.#runs++;
-    this.accepted.push({ kind: "forgot", at: now, entries });
+    const fences = new Map<number, { epoch: number; owner: Owner }>();
+    for (const entry of kept) {
+      const { epoch } = entry.kind === "claim" ? entry : entry.commit;
+      fences.set(shardOf(entry), { epoch, owner: entry.owner });
+    }
+    this.accepted.push({ kind: "forgot", at: now, entries, fences });
   }
 }
 

@@ -157,7 +157,11 @@ describe("fence checker", () => {
     expect(of(claim(1, "a"), commit(1, "a"), claim(2, "b"), commit(2, "b"))).toEqual([]);
     expect(of(claim(2, "b"), commit(1, "a"))).toEqual(["FenceMonotone"]);
     expect(of(claim(1, "a"), commit(1, "b"))).toEqual(["EpochOwnerUnique"]);
-    expect(of(claim(2, "b"), { kind: "forgot", at: 0, entries: 1 }, commit(1, "a"))).toEqual([]);
+    const forgot = (epoch: number, owner: string): Accepted => {
+      return { kind: "forgot", at: 0, entries: 1, fences: new Map([[1, { epoch, owner }]]) };
+    };
+    expect(of(claim(1, "a"), claim(2, "b"), forgot(1, "a"), commit(1, "a"))).toEqual([]);
+    expect(of(claim(1, "a"), claim(2, "b"), forgot(2, "b"), commit(1, "a"))).toEqual(["FenceMonotone"]);
   });
 });
 
@@ -179,6 +183,6 @@ describe("assignment checker", () => {
 
   it("counts once what the store was told again", () => {
     const first = commit(1, "o", [a, 1, assigned("amy")]);
-    expect(of(first, { kind: "forgot", at: 0, entries: 1 }, first)).toEqual([]);
+    expect(of(first, { kind: "forgot", at: 0, entries: 1, fences: new Map() }, first)).toEqual([]);
   });
 });

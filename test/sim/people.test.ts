@@ -160,7 +160,7 @@ describe("agents", () => {
         say: () => Promise.resolve(void said.push(Math.floor(scheduler.now / 10_000))),
       } as unknown as Device;
       const always = { over: () => false, onDuty: () => true, desks: ["d0"] };
-      const habits = { ...always, thinkMs: 100, closes: 0, transfers: 0, notes: 0 };
+      const habits = { ...always, thinkMs: 100, closes: 0, transfers: 0, notes: 0, onRefusal: () => {} };
       await device.process.enter(() => work(device, habits, new Stream(1, "agent")));
       const body = { kind: "message", body: { kind: "text", text: "hello" } };
       const write = (conv: string): void =>

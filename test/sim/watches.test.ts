@@ -53,7 +53,7 @@ describe("timer book", () => {
   });
 
   it("lets a store that has forgotten fire again what it may still hold", () => {
-    const forgot: Accepted = { kind: "forgot", at: 1600, entries: 1 };
+    const forgot: Accepted = { kind: "forgot", at: 1600, entries: 1, fences: new Map() };
     expect(timers(9000, [0, arm(1000)], [1500, disarm()], forgot, [2000, disarm()])).toEqual([]);
   });
 });
