@@ -55,6 +55,8 @@ export interface Routing {
   onThaw(handler: () => void): void;
   /** The runs that are up or draining, by node id. */
   members(): ReadonlyMap<string, Member>;
+  /** Whether the run is known to be over for good; time has to tell where nobody knows. */
+  over?(run: NodeRun): boolean;
   /** Calls back when a run was declared dead, is gone, or a new one appeared. */
   onMembers(handler: () => void): void;
 }

@@ -27,16 +27,10 @@ export class KvEar {
   private watch: KvWatch | undefined;
   private current = 0;
   private begunAt = 0;
-  private begun = 0;
   private stopped = false;
 
   constructor(ports: KvEarPorts) {
     this.ports = ports;
-  }
-
-  /** How many watches there have been. */
-  get watches(): number {
-    return this.begun;
   }
 
   /** Begins a new watch in place of the present one. */
@@ -62,7 +56,6 @@ export class KvEar {
   private async begin(): Promise<void> {
     const { kv, clock, log } = this.ports;
     const mine = ++this.current;
-    this.begun += 1;
     this.begunAt = clock.now();
     this.watch?.stop();
     this.watch = undefined;

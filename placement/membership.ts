@@ -11,7 +11,8 @@ import type { PlacementTimings } from "./timings.ts";
  * which runs are to be declared dead.
  * Invariants: silence counts only while the own beat echoes back fresh, and after a gap all waiting starts anew, so
  * that NATS coming back kills nobody. A missing key is no evidence of anything but silence. A death that the table
- * holds is final for that run. A run that another one replaced never comes back, whatever an older bucket says.
+ * holds is final for that run. A run that another one replaced never comes back, whatever an older bucket says, and an
+ * older bucket takes nobody's place: only beats under our eyes do.
  */
 
 /** Asks whether anybody listens on the node's subject; bounded by whoever gives it. */
@@ -30,6 +31,8 @@ interface Seen {
   readonly record: NodeRecord;
   /** Incarnations that this one came after, the newest last. */
   readonly past: readonly string[];
+  /** A record of another run that an older bucket may have brought back: believed once it beats. */
+  doubted: NodeRecord | undefined;
   /** When its key last changed under our eyes. */
   readonly changedAt: number;
   probing: boolean;
@@ -55,7 +58,7 @@ const massFactor = 2;
 export class Membership {
   private readonly ports: MembershipPorts;
   private readonly seen = new Map<string, Seen>();
-  /** Owners in the table that have no key, and since when they were missed. */
+  /** Owners in the table that have no key, or whose node's key shows another run, and since when they were missed. */
   private readonly missed = new Map<string, number>();
   private readonly sent = new Map<string, number>();
   private dead: ReadonlySet<string> = new Set();
@@ -105,6 +108,11 @@ export class Membership {
   /** Runs that are up or draining, by node id: silent ones too, until they are declared dead. */
   members(): ReadonlyMap<string, Member> {
     return this.current;
+  }
+
+  /** Whether the run is known to be over for good: the table holds it for dead, or another one came after it. */
+  over(run: NodeRun): boolean {
+    return this.dead.has(runKey(run)) || this.seen.get(run.node)?.past.includes(run.incarnation) === true;
   }
 
   /** Whether the own beat echoes back fresh: only then anything may be concluded. */
@@ -166,7 +174,7 @@ export class Membership {
     for (const run of named) {
       const key = runKey(run);
       if (this.dead.has(key) || found.has(key)) continue;
-      const departure = this.departureOf(run, key, deathMs * factor, stillMissed);
+      const departure = this.departureOf(run, factor, stillMissed);
       if (departure !== undefined) found.set(key, departure);
     }
     for (const key of this.missed.keys()) if (!stillMissed.has(key)) this.missed.delete(key);
@@ -181,21 +189,24 @@ export class Membership {
       .map((seen) => seen.record.node);
   }
 
-  private departureOf(
-    run: NodeRun,
-    key: string,
-    deathMs: number,
-    stillMissed: Set<string>,
-  ): Departure | undefined {
+  private departureOf(run: NodeRun, factor: number, stillMissed: Set<string>): Departure | undefined {
+    const key = runKey(run);
     if (key === runKey(this.self)) return undefined;
     const record = this.seen.get(run.node)?.record;
-    if (record !== undefined && record.incarnation !== run.incarnation) return { run, reason: "replaced" };
-    if (record !== undefined) return record.state === "left" ? { run, reason: "left" } : undefined;
+    if (record?.incarnation === run.incarnation)
+      return record.state === "left" ? { run, reason: "left" } : undefined;
+    // This process has taken its id's key over from whoever had it before.
+    const byUs = record !== undefined && runKey(record) === runKey(this.self);
+    if (byUs || this.over(run)) return { run, reason: "replaced" };
     stillMissed.add(key);
+    const { deathMs, crashMs } = this.ports.timings;
     const now = this.ports.clock.now();
     const since = Math.max(this.missed.get(key) ?? now, this.waitingSince);
     this.missed.set(key, since);
-    return now - since >= deathMs ? { run, reason: "silent" } : undefined;
+    if (record === undefined) return now - since >= deathMs * factor ? { run, reason: "silent" } : undefined;
+    // Our watch may be behind the table, until a beat that was sent since then has come back through it.
+    const upToDate = this.echoedAt > since;
+    return upToDate && now - since >= crashMs * factor ? { run, reason: "replaced" } : undefined;
   }
 
   private silence(seen: Seen): number {
@@ -231,16 +242,18 @@ export class Membership {
   private recordSeen(record: NodeRecord): void {
     const now = this.ports.clock.now();
     const known = this.seen.get(record.node);
-    if (known?.past.includes(record.incarnation) === true) return;
+    const believed = known === undefined || believes(known, record);
     const changed =
-      known === undefined ||
-      known.record.incarnation !== record.incarnation ||
-      known.record.beat !== record.beat ||
-      known.record.state !== record.state;
+      believed &&
+      (known === undefined ||
+        known.record.incarnation !== record.incarnation ||
+        known.record.beat !== record.beat ||
+        known.record.state !== record.state);
     if (changed) {
       this.seen.set(record.node, {
         record,
         past: pastOf(known, record),
+        doubted: undefined,
         changedAt: now,
         probing: false,
         probedAt: Number.NEGATIVE_INFINITY,
@@ -285,10 +298,26 @@ export class Membership {
   }
 }
 
+/**
+ * Whether the record is what the node's key says now. A run that another one replaced, or one of an earlier life, has
+ * mostly come back with an older bucket, and is believed only if it beats: two runs may also go by one id, or the later one
+ * was born while the bucket was empty.
+ */
+function believes(known: Seen, record: NodeRecord): boolean {
+  const { incarnation, life } = known.record;
+  if (record.incarnation === incarnation) return true;
+  if (record.life >= life && !known.past.includes(record.incarnation)) return true;
+  const { doubted } = known;
+  if (doubted?.incarnation === record.incarnation && record.beat > doubted.beat) return true;
+  known.doubted = record;
+  return false;
+}
+
 function pastOf(known: Seen | undefined, record: NodeRecord): readonly string[] {
   if (known === undefined) return [];
   if (known.record.incarnation === record.incarnation) return known.past;
-  return [...known.past, known.record.incarnation].slice(-rememberedRuns);
+  const before = known.past.filter((incarnation) => incarnation !== record.incarnation);
+  return [...before, known.record.incarnation].slice(-rememberedRuns);
 }
 
 function sameMember(a: NodeRecord, b: NodeRecord): boolean {

@@ -225,6 +225,10 @@ class PlacementNode implements Placement {
     return this.membership.members();
   }
 
+  over(run: NodeRun): boolean {
+    return this.membership.over(run);
+  }
+
   onMembers(handler: () => void): void {
     this.memberHandlers.push(handler);
   }

@@ -4,6 +4,7 @@
  * connection's late close changes nothing (generations); all ends with the shard's epoch, and connections attach again.
  */
 import type { NodeRun } from "../../placement/hosting.ts";
+import { sameRun } from "../../placement/shard-table.ts";
 import { RunCounts } from "./run-counts.ts";
 
 /** One attached connection. */
@@ -116,9 +117,5 @@ export class Attachments {
 }
 
 function sameConnection(attachment: Attachment, run: NodeRun, conn: number): boolean {
-  return (
-    attachment.conn === conn &&
-    attachment.run.node === run.node &&
-    attachment.run.incarnation === run.incarnation
-  );
+  return attachment.conn === conn && sameRun(attachment.run, run);
 }

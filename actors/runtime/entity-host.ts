@@ -37,14 +37,14 @@ export interface HostedEntity {
   readonly address: Address;
   /** Whether messages wait in its inbox. */
   readonly busy: boolean;
-  /** Takes one message; false when the inbox is full. */
+  /** Takes one message; false when the inbox is full, or when too many wait for their answers already. */
   take(item: Item): boolean;
   /** Lets out what waited for commits, or for the thaw; true when nothing is held any more. */
   release(): boolean;
   /** Whether it may be put to sleep: quiet since then, nothing waiting, nothing it would forget. */
   asleepSince(time: number): boolean;
-  /** Ends it at once, drops what it held and gives its inbox back. */
-  stop(): Item[];
+  /** Ends it at once and drops what it held and what is in its inbox. */
+  stop(): void;
 }
 
 /** What an entity asks of its shard's host. */

@@ -10,19 +10,12 @@ import { messageOf } from "../../base/errors.ts";
 import type { Write } from "../../store/store.ts";
 import { encodeAddress, type Address } from "../address.ts";
 import type { Behavior, CommandAnswer, Context, Effect, Need } from "../behavior.ts";
-import { Producer } from "../producers.ts";
+import { Producer, type CommandNumber } from "../producers.ts";
 import { Cache } from "./cache.ts";
 import { EntityContext } from "./entity-context.ts";
 import type { Mailbox } from "./nact.ts";
 import type { EntityHost, HostedEntity, Item } from "./entity-host.ts";
-
-/** What waits for a commit. */
-interface Held {
-  readonly number: number;
-  readonly run: Output;
-}
-
-type Output = () => void;
+import { Outlet, type Output } from "./outlet.ts";
 
 /** A producer's row, and the key under which it is kept. */
 interface KnownProducer {
@@ -31,6 +24,8 @@ interface KnownProducer {
 }
 
 const inboxMax = 1024;
+/** While nothing becomes durable, askers ask again and again: so many of them wait at most (StormBounded). */
+const asksMax = 2048;
 const messagesPerWake = 64;
 const cachedMax = 512;
 const maxCrashes = 3;
@@ -43,7 +38,7 @@ export class Entity<State> implements HostedEntity {
   readonly #host: EntityHost;
   #inbox: Item[] = [];
   #mailbox: Mailbox | undefined;
-  #held: Held[] = [];
+  readonly #outlet: Outlet;
   #lastWrite = 0;
   #loading = false;
   #stopped = false;
@@ -60,6 +55,7 @@ export class Entity<State> implements HostedEntity {
     this.key = encodeAddress(address);
     this.#behavior = behavior;
     this.#host = host;
+    this.#outlet = new Outlet(host, this.key);
     this.#touched = host.now();
     this.#context = new EntityContext(address, host, this.#kept, this.#members);
     void this.#load(after);
@@ -70,9 +66,10 @@ export class Entity<State> implements HostedEntity {
     return this.#inbox.length > 0;
   }
 
-  /** Takes one message; false when the inbox is full. */
+  /** Takes one message; false when the inbox is full, or when too many wait for their answers already. */
   take(item: Item): boolean {
     if (this.#inbox.length >= inboxMax) return false;
+    if (item.respond !== undefined && this.#inbox.length + this.#outlet.asks >= asksMax) return false;
     this.#inbox.push(item);
     this.#touched = this.#host.now();
     this.#mailbox?.wake();
@@ -81,14 +78,7 @@ export class Entity<State> implements HostedEntity {
 
   /** Lets out what waited for commits that are durable now; true when nothing is held any more. */
   release(): boolean {
-    while (this.#held.length > 0 && !this.#host.frozen()) {
-      const committed = this.#host.committed();
-      let done = 0;
-      while (done < this.#held.length && (this.#held[done]?.number ?? 0) <= committed) done++;
-      if (done === 0) return false;
-      for (const { run } of this.#held.splice(0, done)) this.#emit(run);
-    }
-    return this.#held.length === 0;
+    return this.#outlet.release();
   }
 
   /** Whether it may be put to sleep: quiet since then, nothing waiting, nothing it would forget. */
@@ -98,15 +88,15 @@ export class Entity<State> implements HostedEntity {
       this.#mailbox !== undefined &&
       this.#restful &&
       this.#inbox.length === 0 &&
-      this.#held.length === 0 &&
+      this.#outlet.empty &&
       this.#lastWrite <= this.#host.committed()
     );
   }
 
-  /** Ends this activation and drops what it held; what is in its inbox is given back. */
-  stop(): Item[] {
-    this.#held = [];
-    return this.#retire();
+  /** Ends this activation and drops what it held and what is in its inbox. */
+  stop(): void {
+    this.#outlet.clear();
+    this.#retire();
   }
 
   /** Handles nothing more; what it held still gets out with its commits. */
@@ -227,18 +217,7 @@ export class Entity<State> implements HostedEntity {
       this.#bury(item);
       return state;
     }
-    if (command !== undefined) {
-      const verdict = this.#producer(command.p).row.judge(command);
-      if (verdict.kind !== "fresh") {
-        const answer: CommandAnswer =
-          verdict.kind === "repeat" ? verdict.answer : { kind: "nack", code: verdict.code };
-        const last = verdict.kind === "refused" ? verdict.last : undefined;
-        this.#output(() =>
-          item.respond?.({ kind: "answer", answer, ...(last === undefined ? {} : { last }) }),
-        );
-        return state;
-      }
-    }
+    if (command !== undefined && !this.#isFresh(command, item.respond)) return state;
     if (item.message === undefined) {
       this.#perform(item, [{ do: "answer", answer: { kind: "nack", code: item.refuse ?? "INVALID" } }]);
       return state;
@@ -248,11 +227,25 @@ export class Entity<State> implements HostedEntity {
     return step.state;
   }
 
+  /** A command that is not new has its answer, which is all that waits here: its message is not needed any more. */
+  #isFresh(command: CommandNumber, respond: Item["respond"]): boolean {
+    const verdict = this.#producer(command.p).row.judge(command);
+    if (verdict.kind === "fresh") return true;
+    if (respond === undefined) return false;
+    if (verdict.kind === "refused") {
+      const { code, last } = verdict;
+      this.#output(() => respond({ kind: "answer", answer: { kind: "nack", code }, last }), true);
+    } else if (!this.#outlet.takeOver(command, respond))
+      this.#output(this.#outlet.answer(command, verdict.answer, respond), true);
+    return false;
+  }
+
   /** What is left of a dead letter: its timer is removed, its debt confirmed, its asker told; its number stays unused. */
   #bury(item: Item): void {
     const writes: Write[] = item.timer === undefined ? [] : [{ op: "disarm", id: item.timer }];
     const answer = { kind: "nack", code: "INTERNAL" } as const;
-    this.#finish(item, writes, [() => item.respond?.({ kind: "answer", answer })]);
+    const { respond } = item;
+    this.#finish(item, writes, [() => respond?.({ kind: "answer", answer })]);
   }
 
   #perform(item: Item, effects: readonly Effect[]): void {
@@ -286,7 +279,11 @@ export class Entity<State> implements HostedEntity {
     for (const write of writes)
       if (write.op === "arm" || write.op === "disarm") this.#holdTimer(item, write.id);
     if (writes.length > 0) this.#lastWrite = this.#host.write(this, writes);
-    for (const output of outputs) this.#output(output);
+    let asked = item.respond !== undefined;
+    for (const output of outputs) {
+      this.#output(output, asked);
+      asked = false;
+    }
     for (const write of writes)
       if (write.op === "arm" || write.op === "disarm") this.#output(() => this.#host.timerDone(write.id));
     const { timer, confirm } = item;
@@ -306,8 +303,11 @@ export class Entity<State> implements HostedEntity {
     if (command === undefined) return undefined;
     // The message itself is not needed any more while its answer waits for the commit.
     const { respond } = item;
-    if (respond !== undefined) outputs.push(() => respond({ kind: "answer", answer }));
-    if (answer.kind === "nack" && answer.code === "BUSY") return undefined;
+    if (answer.kind === "nack" && answer.code === "BUSY") {
+      if (respond !== undefined) outputs.push(() => respond({ kind: "answer", answer }));
+      return undefined;
+    }
+    if (respond !== undefined) outputs.push(this.#outlet.answer(command, answer, respond));
     const producer = this.#producer(command.p);
     const { key, row } = producer;
     const change = row.remember(command, answer, this.#host.now());
@@ -317,22 +317,8 @@ export class Entity<State> implements HostedEntity {
   }
 
   /** Lets an output out now, or holds it behind the commits before it, and while the node is frozen. */
-  #output(run: Output): void {
-    if (this.#held.length === 0 && this.#lastWrite <= this.#host.committed() && !this.#host.frozen())
-      this.#emit(run);
-    else {
-      this.#held.push({ number: this.#lastWrite, run });
-      this.#host.holding(this);
-    }
-  }
-
-  /** Whatever an output breaks must not keep back the others. */
-  #emit(run: Output): void {
-    try {
-      run();
-    } catch (error) {
-      this.#host.log.error("an output failed", { actor: this.key, error: messageOf(error) });
-    }
+  #output(run: Output, asked = false): void {
+    if (this.#outlet.put(this.#lastWrite, run, asked)) this.#host.holding(this);
   }
 
   /** The message is tried again by a new activation, and given up in the end. */

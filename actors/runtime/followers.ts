@@ -3,9 +3,10 @@
  * actor; they end with the shard's epoch or the follower's incarnation.
  */
 import type { NodeRun } from "../../placement/hosting.ts";
+import { runKey } from "../../placement/shard-table.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import { EncodedEvent, type WireEvent } from "../encoded-event.ts";
-import { nameOf, RunCounts } from "./run-counts.ts";
+import { RunCounts } from "./run-counts.ts";
 
 /** The following nodes of one shard. */
 export class Followers {
@@ -17,7 +18,7 @@ export class Followers {
   /** From now on every commit of this log is published to that node. */
   add(log: string, run: NodeRun): void {
     const runs = this.#byLog.get(log) ?? new Map<string, NodeRun>();
-    const name = nameOf(run);
+    const name = runKey(run);
     if (!runs.has(name)) this.#counts.add(run);
     runs.set(name, run);
     this.#byLog.set(log, runs);
@@ -26,7 +27,7 @@ export class Followers {
   /** That node has nobody left who follows the log. */
   remove(log: string, run: NodeRun): void {
     const runs = this.#byLog.get(log);
-    if (runs?.delete(nameOf(run)) !== true) return;
+    if (runs?.delete(runKey(run)) !== true) return;
     this.#counts.remove(run);
     if (runs.size === 0) {
       this.#byLog.delete(log);

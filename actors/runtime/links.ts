@@ -11,6 +11,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { NodeRun } from "../../placement/hosting.ts";
+import { runKey } from "../../placement/shard-table.ts";
 import type { Transport } from "../../transport/transport.ts";
 import type { NodeEnvelope } from "./envelope.ts";
 import { decodeEnvelope, encodeEnvelope } from "./envelope-codec.ts";
@@ -41,6 +42,7 @@ interface Wire {
 interface Outgoing {
   readonly run: NodeRun;
   readonly life: number;
+  /** What this turn has queued. */
   readonly waiting: string[];
   waitingBytes: number;
   sent: number;
@@ -80,18 +82,21 @@ export interface LinkParts {
 const headBytes = 512;
 const ringBatches = 256;
 const ringMaxBytes = 2 * 1024 * 1024;
+/** What one turn may queue for a peer. */
 const waitingMaxBytes = 8 * 1024 * 1024;
 const earlyBatches = 256;
 const countMs = 1000;
 const askAgainMs = 200;
+/** Runs that are gone and of which something is still known. */
+const rememberedRuns = 1000;
 
 /** All links of one node. */
 export class Links {
   readonly #parts: LinkParts;
   readonly #out = new Map<string, Outgoing>();
   readonly #in = new Map<string, Incoming>();
-  /** The last life of each link that was given up. */
-  readonly #ended = new Map<string, { readonly run: NodeRun; readonly life: number }>();
+  /** The last life of links that were given up, the newest last. */
+  readonly #ended = new Map<string, number>();
   readonly #dirty = new Set<Outgoing>();
   readonly #dropped;
   readonly #gaps;
@@ -129,8 +134,9 @@ export class Links {
   }
 
   /**
-   * Queues one envelope; all that is queued in one turn goes as one batch. False when the link is full: then it is lost,
-   * and so that the loss is not silent the peer hears of a gap, except for an ask, whose asker is told.
+   * Queues one envelope; all that is queued in one turn goes as one batch. False when one turn has queued too much already:
+   * then it is lost, and so that the loss is not silent the peer hears of a gap, except for an ask, whose asker is told.
+   * Nothing here waits for a slow peer: what it has not taken yet is the transport's, and beyond the ring a gap.
    */
   send(to: NodeRun, envelope: NodeEnvelope): boolean {
     const link = this.#outgoing(to);
@@ -158,24 +164,31 @@ export class Links {
   }
 
   /**
-   * Gives links up: towards runs that are away for long, and from runs that can never come back. What is known of a run
-   * that may come back stays, or it would be believed twice.
+   * Gives links up whose run is gone. How far they were stays known for the newest of them, since who is held for gone may
+   * yet be there: a link that began at 1 again would be ignored by its receiver, or be believed twice here.
    */
-  retain(alive: (run: NodeRun) => boolean, replaced: (run: NodeRun) => boolean): void {
+  retain(alive: (run: NodeRun) => boolean): void {
     for (const [key, link] of this.#out) {
       if (alive(link.run)) continue;
       this.#out.delete(key);
-      this.#ended.set(key, { run: link.run, life: link.life });
+      this.#ended.delete(key);
+      this.#ended.set(key, link.life);
     }
-    for (const [key, link] of this.#ended) if (replaced(link.run)) this.#ended.delete(key);
-    for (const [key, link] of this.#in) if (replaced(link.run)) this.#in.delete(key);
+    for (const key of beyond(this.#ended)) this.#ended.delete(key);
+    const gone = new Map([...this.#in].filter(([, { run }]) => !alive(run)));
+    for (const key of beyond(gone)) this.#in.delete(key);
+    for (const link of gone.values()) {
+      link.early.clear();
+      // A part of an envelope would have to be had again.
+      link.expected -= link.pieces.splice(0).length;
+    }
   }
 
   #outgoing(to: NodeRun): Outgoing {
-    const key = `${to.node}/${to.incarnation}`;
+    const key = runKey(to);
     let link = this.#out.get(key);
     if (link === undefined) {
-      const life = (this.#ended.get(key)?.life ?? 0) + 1;
+      const life = (this.#ended.get(key) ?? 0) + 1;
       link = { run: to, life, waiting: [], waitingBytes: 0, sent: 0, ring: [], ringBytes: 0, refused: false };
       this.#out.set(key, link);
     }
@@ -279,7 +292,7 @@ export class Links {
 
   /** The link on which this life of the peer's arrives; undefined for a life that is over. */
   #incoming(run: NodeRun, life: number): Incoming | undefined {
-    const key = `${run.node}/${run.incarnation}`;
+    const key = runKey(run);
     const known = this.#in.get(key);
     if (known !== undefined && known.life >= life) return known.life === life ? known : undefined;
     const link: Incoming = { run, life, expected: 1, early: new Map(), pieces: [], asked: -Infinity };
@@ -368,4 +381,9 @@ export class Links {
     this.#parts.log.warn("link lost envelopes for good", { peer: run.node, before: expected });
     this.#parts.handler.onGap(run);
   }
+}
+
+/** The oldest keys, those beyond the number of runs that are remembered. */
+function beyond(runs: ReadonlyMap<string, unknown>): readonly string[] {
+  return [...runs.keys()].slice(0, Math.max(0, runs.size - rememberedRuns));
 }

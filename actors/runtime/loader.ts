@@ -75,9 +75,14 @@ export class Loader {
     );
   }
 
-  /** Asks the store until it answers; undefined when the shard is not hosted any more. */
-  async persist<T>(work: () => Promise<T>): Promise<T | undefined> {
-    for (let attempt = 0; !this.#ended; attempt++) {
+  /**
+   * Asks the store until it answers; undefined when the shard is not hosted any more, or nothing is asked any more since
+   * `boundMs` milliseconds have passed.
+   */
+  async persist<T>(work: () => Promise<T>, boundMs = Infinity): Promise<T | undefined> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + boundMs;
+    for (let attempt = 0; !this.#ended && clock.now() < deadline; attempt++) {
       try {
         const result = await work();
         return this.#ended ? undefined : result;

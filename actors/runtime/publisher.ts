@@ -15,8 +15,8 @@ export interface PublisherParts {
   readonly shard: number;
   readonly epoch: number;
   readonly parts: HostParts;
-  /** Asks the store until it answers; undefined when the shard is not hosted any more. */
-  persist<T>(work: () => Promise<T>): Promise<T | undefined>;
+  /** Asks the store until it answers; undefined when it has not within `boundMs` or the shard is not hosted any more. */
+  persist<T>(work: () => Promise<T>, boundMs: number): Promise<T | undefined>;
 }
 
 interface Published {
@@ -24,6 +24,8 @@ interface Published {
   readonly event: WireEvent;
 }
 
+/** A node that follows waits this long for its answer, and asks again after that (hub.ts). */
+const followMs = 5000;
 /** What a device has missed while it was away for a moment; who has missed more reads the rest from the log. */
 const pageMost = { limit: 32, bytes: 32 * 1024 } as const;
 /** Characters of all pages in one answer; whose page does not fit reads for itself. */
@@ -47,7 +49,8 @@ export class Publisher {
     respond: ((reply: AskReply) => void) | undefined,
   ): Promise<void> {
     for (const { to } of items) this.#followers.add(to, from);
-    const tails = await this.#host.persist(() => Promise.all(items.map((item) => this.#tailOf(item))));
+    const work = (): Promise<FollowedTail[]> => Promise.all(items.map((item) => this.#tailOf(item)));
+    const tails = await this.#host.persist(work, followMs);
     if (tails === undefined) return respond?.({ kind: "busy" });
     // What was published while the others were read is in the answer too: it went out before it.
     const now = fitting(tails).map((followed) => ({

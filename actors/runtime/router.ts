@@ -10,6 +10,7 @@ import { callEach } from "../../base/errors.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import { fullJitterMs, type Random } from "../../base/random.ts";
 import type { NodeRun, Routing } from "../../placement/hosting.ts";
+import { sameRun } from "../../placement/shard-table.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
 
 /** Hears the answer; undefined when the bound has passed. */
@@ -33,7 +34,7 @@ class Pending {
   }
 
   wasSentTo(run: NodeRun): boolean {
-    return this.owner !== undefined && isSame(this.owner, run);
+    return this.owner !== undefined && sameRun(this.owner, run);
   }
 }
 
@@ -174,7 +175,7 @@ export class Router {
   }
 
   #isSelf(run: NodeRun): boolean {
-    return isSame(run, this.#parts.routing.self);
+    return sameRun(run, this.#parts.routing.self);
   }
 
   #dispatch(pending: Pending): void {
@@ -223,8 +224,4 @@ export class Router {
       pending.onReply(undefined);
     });
   }
-}
-
-function isSame(one: NodeRun, other: NodeRun): boolean {
-  return one.node === other.node && one.incarnation === other.incarnation;
 }

@@ -3,6 +3,7 @@
  * and walks what hangs on them only then, so that people who do nothing cost nothing.
  */
 import type { NodeRun } from "../../placement/hosting.ts";
+import { runKey } from "../../placement/shard-table.ts";
 
 interface Count {
   readonly run: NodeRun;
@@ -15,17 +16,17 @@ export class RunCounts {
 
   /** One more hangs on this run. */
   add(run: NodeRun): void {
-    const name = nameOf(run);
-    const count = this.#counts.get(name);
-    if (count === undefined) this.#counts.set(name, { run, held: 1 });
+    const key = runKey(run);
+    const count = this.#counts.get(key);
+    if (count === undefined) this.#counts.set(key, { run, held: 1 });
     else count.held++;
   }
 
   /** One less. */
   remove(run: NodeRun): void {
-    const name = nameOf(run);
-    const count = this.#counts.get(name);
-    if (count !== undefined && --count.held === 0) this.#counts.delete(name);
+    const key = runKey(run);
+    const count = this.#counts.get(key);
+    if (count !== undefined && --count.held === 0) this.#counts.delete(key);
   }
 
   /** Whether something hangs on a run that passes the test. */
@@ -33,9 +34,4 @@ export class RunCounts {
     for (const { run } of this.#counts.values()) if (test(run)) return true;
     return false;
   }
-}
-
-/** A run's name as a key. */
-export function nameOf(run: NodeRun): string {
-  return `${run.node}/${run.incarnation}`;
 }

@@ -10,6 +10,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { GainOutcome, Hosting, NodeRun, Routing } from "../../placement/hosting.ts";
+import { runKey, sameRun } from "../../placement/shard-table.ts";
 import type { Owner, Store } from "../../store/store.ts";
 import type { Transport } from "../../transport/transport.ts";
 import type { Directory } from "../directory.ts";
@@ -17,7 +18,6 @@ import { Hub } from "../hub.ts";
 import { batched } from "./batch.ts";
 import { Committer } from "./commits.ts";
 import type { AskReply, NodeEnvelope, ShardEnvelope } from "./envelope.ts";
-import { nameOf } from "./run-counts.ts";
 import type { Behaviors, HostParts } from "./host-parts.ts";
 import { Links } from "./links.ts";
 import { loadsOf } from "./loads.ts";
@@ -81,7 +81,7 @@ export class Runtime implements Hosting {
   constructor(parts: RuntimeParts) {
     this.#parts = parts;
     const { clock, random, log, metrics, routing, store } = parts;
-    const owner = (): Owner => nameOf(routing.self);
+    const owner = (): Owner => runKey(routing.self);
     const frozen = (): boolean => routing.frozen();
     this.#timers = new TimerPoll(store, log, frozen);
     this.#runs = new Runs(routing, () => clock.now());
@@ -275,12 +275,11 @@ export class Runtime implements Hosting {
     this.#runs.look();
     const alive = (run: NodeRun): boolean => this.#runs.alive(run);
     for (const host of this.#shards.hosts.values()) host.retain(alive);
-    this.#links.retain(alive, (run) => this.#runs.replaced(run));
+    this.#links.retain(alive);
   }
 
   #isSelf(run: NodeRun): boolean {
-    const { self } = this.#parts.routing;
-    return run.node === self.node && run.incarnation === self.incarnation;
+    return sameRun(run, this.#parts.routing.self);
   }
 
   #renew(peer: NodeRun): void {

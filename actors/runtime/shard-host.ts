@@ -78,7 +78,12 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
       send: (envelope) => parts.send(envelope),
     });
     this.#loader = new Loader(parts, shard, this.log, () => this.lane.committed);
-    this.publisher = new Publisher({ shard, epoch, parts, persist: (work) => this.#loader.persist(work) });
+    this.publisher = new Publisher({
+      shard,
+      epoch,
+      parts,
+      persist: (work, boundMs) => this.#loader.persist(work, boundMs),
+    });
     this.#attachments = new Attachments(epoch);
     this.#family = parts.system.family(`shard-${shard}-${epoch}-${parts.random.id()}`);
   }
@@ -164,12 +169,15 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
     return this.#entities.size;
   }
 
-  /** Ends everything at once; nothing that was held gets out. */
+  /**
+   * Ends everything at once; nothing that was held gets out. Nobody is answered: whoever asked asks the next host, once
+   * the route says where it is, or gives up within its own bound.
+   */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.lane.close();
-    for (const entity of this.#entities.values()) this.#giveBack(entity.stop());
+    for (const entity of this.#entities.values()) entity.stop();
     this.#entities.clear();
     this.#holding.clear();
     this.#family.stop();
@@ -195,7 +203,9 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   }
 
   onLost(last: number): void {
-    this.log.error("the store lost commits for good; the shard begins anew", { last });
+    const { committed } = this.lane;
+    const what = last < committed ? "the store lost commits for good" : "what waits can never be committed";
+    this.log.error(`${what}; the shard begins anew`, { last, committed });
     this.#parts.abandon(this, []);
   }
 

@@ -20,6 +20,8 @@ interface Scene {
   departing(...named: string[]): string[];
 }
 
+const a1 = { node: "a", incarnation: "a1" };
+const a2 = { node: "a", incarnation: "a2" };
 const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 function scene(): Scene {
@@ -153,12 +155,57 @@ describe("membership", () => {
 
   it("says at once that an owner was replaced by its next run, or has left", () => {
     const here = scene();
+    here.beat("a");
     here.beat("a", { incarnation: "a2" });
     expect(here.departing("a/a1")).toEqual(["a:replaced"]);
+    expect([here.membership.over(a1), here.membership.over(a2)]).toEqual([true, false]);
     expect(here.departing("a/a2")).toEqual([]);
     here.beat("b", { state: "left" });
     expect(here.departing("b/b1")).toEqual(["b:left"]);
     expect(here.membership.members().has("b")).toBe(false);
+  });
+
+  it("says at once that this node's own run came after the one in the table", () => {
+    expect(scene().departing("self/s0")).toEqual(["self:replaced"]);
+  });
+
+  it("waits for its watch when the table names a run that it does not know, and then no longer than for a crash", async () => {
+    const here = scene();
+    here.beat("a");
+    await here.pass(1, "a");
+    expect(here.departing("a/a2")).toEqual([]);
+    here.clock.advance(defaultTimings.crashMs);
+    here.beat("a");
+    expect(here.departing("a/a2")).toEqual([]);
+    here.echo();
+    expect(here.departing("a/a2")).toEqual(["a:replaced"]);
+    expect(here.membership.over(a2)).toBe(false);
+    here.beat("a", { incarnation: "a2", life: 2 });
+    expect(here.departing("a/a2")).toEqual([]);
+  });
+
+  it("keeps a living run when an older bucket lists the one before it", () => {
+    const here = scene();
+    here.beat("a", { incarnation: "a2", life: 2 });
+    here.beat("a", { incarnation: "a1", life: 1 });
+    expect(here.membership.members().get("a")?.incarnation).toBe("a2");
+    expect(here.departing("a/a2")).toEqual([]);
+    here.beat("a", { incarnation: "a2", life: 3 });
+    expect(here.membership.members().get("a")?.incarnation).toBe("a2");
+    expect([here.departing("a/a2"), here.membership.over(a2)]).toEqual([[], false]);
+  });
+
+  it("believes a run of an earlier life once it beats: the bucket was empty when it began", () => {
+    const here = scene();
+    here.beat("a", { incarnation: "a7", life: 7 });
+    here.beat("a", { life: 1, beat: 1 });
+    here.beat("a", { life: 1, beat: 1 });
+    expect(here.membership.members().get("a")?.incarnation).toBe("a7");
+    here.beat("a", { life: 1, beat: 2 });
+    expect(here.membership.members().get("a")?.incarnation).toBe("a1");
+    expect(here.departing("a/a7")).toEqual(["a:replaced"]);
+    here.beat("a", { incarnation: "a7", life: 7, beat: 1 });
+    expect(here.membership.members().get("a")?.incarnation).toBe("a1");
   });
 
   it("does not believe an older bucket that brings back a run that was replaced", () => {

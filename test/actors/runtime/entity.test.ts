@@ -78,6 +78,26 @@ describe("entity", () => {
     expect([seen.done, seen.value]).toEqual([true, undefined]);
   });
 
+  it("leaves what its lost shard had not handled to the next host, or to the bound of who asked", async () => {
+    const { on, node } = await oneNode();
+    const to = on.address("desk", 0);
+    on.store.deaf = true;
+    const seen = watch(node.ask(to, { tag: "x", answer: ack }, command(1)));
+    const asked = watch(node.ask(to, { ask: true }));
+    const short = watch(node.ask(to, { ask: true }, undefined, 1000));
+    await on.time.advance(500);
+    node.runtime.lose(0);
+    await on.time.advance(200);
+    expect([seen.done, asked.done, short.done]).toEqual([false, false, false]);
+    await on.time.advance(600);
+    expect([short.done, short.value]).toEqual([true, undefined]);
+    on.store.deaf = false;
+    await on.move(0, node);
+    await on.time.advance(500);
+    expect(seen.value).toEqual({ kind: "answer", answer: ack });
+    expect(asked.value).toMatchObject({ value: { tags: ["x"] } });
+  });
+
   it("gives the same answer to a repeat, also after a reload, and refuses another body", async () => {
     const { on, node } = await oneNode();
     const to = on.address("desk", 0);
@@ -170,6 +190,55 @@ describe("entity", () => {
     on.store.deaf = false;
     await on.time.advance(3000);
     expect(seen.filter(({ value }) => value?.kind === "value")).toHaveLength(1024);
+  });
+
+  it("gives an answer that waits for its commit to the last who asked, once", async () => {
+    const { on, node } = await oneNode();
+    const to = on.address("desk", 0);
+    on.store.fate = "away";
+    const say = (n: number) => watch(node.ask(to, { tag: `${n}`, answer: ack }, command(n), 20_000));
+    const first = say(1);
+    const second = say(2);
+    await on.time.advance(100);
+    const repeats = [];
+    for (let i = 0; i < 3000; i++) {
+      repeats.push(say(1));
+      if (i % 500 === 0) await on.time.advance(100);
+    }
+    await on.time.advance(100);
+    const last = say(1);
+    await on.time.advance(100);
+    expect([first, second, ...repeats, last].some(({ done }) => done)).toBe(false);
+    on.store.fate = "fine";
+    await on.time.advance(2000);
+    const answer = { kind: "answer", answer: ack };
+    expect([second.value, last.value]).toEqual([answer, answer]);
+    expect([first, ...repeats].some(({ done }) => done)).toBe(false);
+    const later = say(1);
+    await on.time.advance(100);
+    expect(later.value).toEqual(answer);
+    expect(await tags(on, node)).toEqual(["1", "2"]);
+  });
+
+  it("answers BUSY when too many wait for a commit, and handles what nobody waits for", async () => {
+    const { on, node } = await oneNode();
+    const to = on.address("desk", 0);
+    on.store.fate = "away";
+    node.tell(to, { tag: "x" });
+    await on.time.advance(10);
+    const asked = [];
+    for (let i = 0; i < 3; i++) {
+      for (let j = 0; j < 1000; j++) asked.push(watch(node.ask(to, { ask: true }, undefined, 60_000)));
+      await on.time.advance(1000);
+    }
+    expect(asked.slice(0, 2048).some(({ done }) => done)).toBe(false);
+    expect(asked.filter(({ value }) => value?.kind === "busy")).toHaveLength(3000 - 2048);
+    node.tell(to, { tag: "y" });
+    await on.time.advance(100);
+    on.store.fate = "fine";
+    await on.time.advance(3000);
+    expect(asked.filter(({ value }) => value?.kind === "value")).toHaveLength(2048);
+    expect(await tags(on, node)).toEqual(["x", "y"]);
   });
 
   it("loads what a message needs, and goes on in order when the store was away", async () => {

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { NodeEnvelope } from "../../../actors/runtime/envelope.ts";
+import { encodeEnvelope } from "../../../actors/runtime/envelope-codec.ts";
 import { Links } from "../../../actors/runtime/links.ts";
 import { silentMetrics } from "../../../base/metrics.ts";
 import type { NodeRun } from "../../../placement/hosting.ts";
@@ -26,6 +27,8 @@ interface Net {
   /** Everything is lost. */
   cut: boolean;
   readonly largest: { bytes: number };
+  /** Hears of every payload. */
+  onSend: (payload: string) => void;
   peer(node: string): Peer;
 }
 
@@ -43,10 +46,12 @@ function network(maxPayloadBytes = 4000): Net {
     fates: [],
     cut: false,
     largest: { bytes: 0 },
+    onSend: () => {},
     peer(node) {
       const transport = {
         maxPayloadBytes,
         send(to: string, payload: string): boolean {
+          net.onSend(payload);
           const bytes = Buffer.byteLength(payload);
           net.largest.bytes = Math.max(net.largest.bytes, bytes);
           if (bytes > maxPayloadBytes || net.cut) return false;
@@ -84,6 +89,12 @@ function network(maxPayloadBytes = 4000): Net {
 
 function numbered(ask: number, bytes = 0): NodeEnvelope {
   return { k: "reply", ask, reply: { kind: "value", value: 'é"'.repeat(bytes / 2) } };
+}
+
+/** A batch as the wire has it, with one numbered envelope. */
+function batch(from: NodeRun, to: NodeRun, n: number, id: number): string {
+  const e = [JSON.parse(encodeEnvelope(numbered(id))) as unknown];
+  return JSON.stringify({ from: from.node, fi: from.incarnation, ti: to.incarnation, l: 1, n, e });
 }
 
 function pair(maxPayloadBytes?: number): {
@@ -181,7 +192,7 @@ describe("links", () => {
       say(id);
       await net.time.advance(5);
     }
-    a.links.retain(never, never);
+    a.links.retain(never);
     say(6);
     await net.time.advance(3000);
     expect(b.got).toEqual([1, 2, 3, 4, 5, gap, 6]);
@@ -191,10 +202,51 @@ describe("links", () => {
     const { net, b, say } = pair();
     say(1);
     await net.time.advance(5);
-    b.links.retain(never, never);
+    b.links.retain(never);
     say(2);
     await net.time.advance(3000);
     expect(b.got).toEqual([1, 2]);
+  });
+
+  it("ask for what came too early, and for the beginning of an envelope, when their sender was held for gone", async () => {
+    const { net, a, b, say } = pair(2000);
+    net.fates = [[], [1]];
+    say(1);
+    await net.time.advance(1);
+    say(2);
+    await net.time.advance(1);
+    b.links.retain(never);
+    b.links.take(batch(a.run, b.run, 1, 1));
+    expect(b.got).toEqual([1]);
+    await net.time.advance(1500);
+    expect(b.got).toEqual([1, 2]);
+    net.fates = [[1], [1], [], [1]];
+    say(3, 9000);
+    await net.time.advance(2);
+    b.links.retain(never);
+    await net.time.advance(3000);
+    expect(b.got).toEqual([1, 2, 3]);
+  });
+
+  it("remember how far the newest thousand runs were that are gone", async () => {
+    const { net, b } = pair();
+    const runs = Array.from({ length: 1001 }, (_, i) => ({ node: `x${i}`, incarnation: "1" }));
+    for (const [i, run] of runs.entries()) {
+      b.links.take(batch(run, b.run, 1, i));
+      b.links.send(run, numbered(i));
+    }
+    await net.time.advance(1);
+    b.links.retain(never);
+    b.got.length = 0;
+    const lives: number[] = [];
+    for (const run of [runs[0], runs[1000]]) {
+      if (run === undefined) throw new Error("there is a run");
+      b.links.take(batch(run, b.run, 1, 7));
+      b.links.send(run, numbered(1));
+      net.onSend = (payload) => void lives.push((JSON.parse(payload) as { l: number }).l);
+      b.links.flush();
+    }
+    expect([b.got, lives]).toEqual([[7], [1, 2]]);
   });
 
   it("take nothing that was meant for another run", async () => {
@@ -224,7 +276,7 @@ describe("links", () => {
     const { net, a, b, say } = pair();
     say(1);
     await net.time.advance(5);
-    a.links.retain((run) => run.node !== b.run.node, never);
+    a.links.retain((run) => run.node !== b.run.node);
     let sent = 0;
     net.fates = new Proxy([], { get: (_, key) => (key === "shift" ? () => (sent++, [1]) : undefined) });
     await net.time.advance(5000);
@@ -261,7 +313,7 @@ describe("links", () => {
           for (const next of steps) {
             if (next.do === "say") say(++id, next.bytes);
             else if (next.do === "wait") await net.time.advance(next.ms);
-            else if (next.do === "forget") (next.sender ? a : b).links.retain(never, never);
+            else if (next.do === "forget") (next.sender ? a : b).links.retain(never);
             else
               for (let i = 0; i < next.count; i++) {
                 say(++id);

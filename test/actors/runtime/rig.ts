@@ -144,6 +144,8 @@ export interface World {
   readonly store: FaultyStore;
   readonly lines: LogLine[];
   readonly nodes: readonly Node[];
+  /** Runs that the members show in place of a node's present one, by node. */
+  readonly shown: Map<string, NodeRun>;
   /** The route that all nodes know. */
   routes: (Route | undefined)[];
   /** The named node becomes owner under the next epoch; the previous owner loses the shard when it hears of it. */
@@ -174,6 +176,7 @@ export function world(count = 1): World {
     store,
     lines,
     nodes,
+    shown: new Map(),
     routes: Array.from({ length: shards }, () => undefined),
     announce(changed) {
       for (const handler of onRoutes) handler(changed);
@@ -202,7 +205,7 @@ export function world(count = 1): World {
     },
   };
   const members = (): ReadonlyMap<string, Member> =>
-    new Map(nodes.map(({ name, run }) => [name, { ...run } as Member]));
+    new Map(nodes.map(({ name, run }) => [name, { ...(made.shown.get(name) ?? run) } as Member]));
   for (const name of ["a", "b", "c"].slice(0, count)) {
     const thawed: (() => void)[] = [];
     const routing: Routing = {

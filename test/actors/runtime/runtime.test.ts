@@ -127,6 +127,24 @@ describe("two runtimes", () => {
     expect([a.renewed, b.renewed]).toEqual([["b"], ["a"]]);
   });
 
+  it("lose nothing between each other while the members show one of them as an earlier run", async () => {
+    const { on, a, b } = await two();
+    const to = on.address("conversation", 0);
+    const seen = follower(on, b, encodeAddress(to), 0);
+    await on.time.advance(50);
+    await seen.catchUp();
+    a.tell(to, { append: "1" });
+    await on.time.advance(50);
+    on.shown.set("b", { node: "b", incarnation: "b0" });
+    await on.time.advance(6000);
+    a.tell(to, { append: "2" });
+    await on.time.advance(50);
+    on.shown.delete("b");
+    a.tell(to, { append: "3" });
+    await on.time.advance(6000);
+    expect([seen.texts, a.renewed, b.renewed]).toEqual([["1", "2", "3"], [], []]);
+  });
+
   it("go on as another run without answering for the old one", async () => {
     const { on, a, b } = await two();
     for (const shard of [1, 3]) b.runtime.lose(shard);
@@ -239,6 +257,26 @@ describe("runtime", () => {
     node.runtime.lose(0);
     await on.time.advance(3000);
     expect(lost.value).toEqual({ kind: "busy" });
+  });
+
+  it("asks the store for a follow no longer than its asker waits", async () => {
+    const { on, node } = await oneNode();
+    let reads = 0;
+    const tails = on.store.tails.bind(on.store);
+    on.store.tails = (logs) => {
+      reads++;
+      return tails(logs);
+    };
+    on.store.deaf = true;
+    const to = encodeAddress(on.address("conversation", 0));
+    const seen = watch(node.runtime.router.ask({ k: "follow", shard: 0, items: [{ to }] }, 60_000));
+    await on.time.advance(4000);
+    expect([seen.done, reads > 0]).toEqual([false, true]);
+    await on.time.advance(3000);
+    expect(seen.value).toEqual({ kind: "busy" });
+    reads = 0;
+    await on.time.advance(10_000);
+    expect(reads).toBe(0);
   });
 
   it("answers a follow with the end of the log, and with the first events after a number", async () => {

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Failure } from "../../../base/errors.ts";
 import { ack, oneNode, watch, world, type Node, type World } from "./rig.ts";
 
 const command = (n: number) => ({ p: "p", n, after: n - 1, digest: n });
@@ -143,6 +144,33 @@ describe("shards", () => {
     on.store.deaf = false;
     await on.time.advance(3000);
     expect(node.abandoned).toEqual([{ shard: 0, epoch: 1 }]);
+  });
+
+  it("say that the store lost commits when it did, and not when it refuses one as impossible", async () => {
+    const { on, node } = await oneNode();
+    const errors = (): string[] =>
+      on.lines.filter(({ level }) => level === "error").map(({ message }) => message);
+    const { commit } = on.store;
+    on.store.commit = () => Promise.reject(new Failure("STORE_CORRUPT", "impossible"));
+    node.tell(on.address("desk", 1), { tag: "x" });
+    await on.time.advance(100);
+    expect(errors()).toEqual([
+      "the store refused a commit as impossible",
+      "what waits can never be committed; the shard begins anew",
+    ]);
+    on.store.commit = commit;
+    for (let n = 1; n <= 70; n++) {
+      node.tell(on.address("desk", 0), { tag: `${n}` });
+      await on.time.advance(1);
+    }
+    await on.store.forget(69);
+    node.tell(on.address("desk", 0), { tag: "after" });
+    await on.time.advance(500);
+    expect(errors()).toContain("the store lost commits for good; the shard begins anew");
+    expect(node.abandoned).toEqual([
+      { shard: 1, epoch: 1 },
+      { shard: 0, epoch: 1 },
+    ]);
   });
 
   it("are given up when another owner holds the same epoch", async () => {
