@@ -43,13 +43,13 @@ async function main(): Promise<void> {
     return;
   }
   const stops: (() => Promise<void>)[] = [];
-  let stopping = false;
-  const stopAll = async (): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
+  let stopping: Promise<void> | undefined;
+  const stopEach = async (): Promise<void> => {
     process.stdout.write("\nstopping\n");
     for (const stop of stops.toReversed()) await stop();
   };
+  /** Whoever asks again waits for the same end: what is left would outlive this process. */
+  const stopAll = (): Promise<void> => (stopping ??= stopEach());
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.on(signal, () => void stopAll().then(() => process.exit(0)));
   try {
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     stops.push(() => redis.stop());
     process.stdout.write(`nats   ${nats.url}\nredis  ${redis.url}\n`);
     const nodes: LocalNode[] = [];
-    for (let i = 0; i < options.nodes && !stopping; i++) {
+    for (let i = 0; i < options.nodes && stopping === undefined; i++) {
       const name = `node-${i + 1}`;
       const node = await startLocalNode({
         name,
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
       nodes.push(node);
       process.stdout.write(`${name}  ${node.url}  ${node.socketUrl}\n`);
     }
-    if (!stopping) process.stdout.write("Ctrl-C stops them all\n");
+    if (stopping === undefined) process.stdout.write("Ctrl-C stops them all\n");
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`);
     await stopAll();

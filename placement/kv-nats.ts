@@ -1,5 +1,6 @@
 import {
   connect,
+  ErrorCode,
   Events,
   type JetStreamClient,
   type KV,
@@ -21,8 +22,10 @@ import type { Kv, KvEntry, KvWatch, KvWrite } from "./kv.ts";
  * Invariant: a write counts as written only when the server says so.
  */
 export interface NatsKvOptions {
-  /** `host:port` or `nats://user:password@host:port`. */
+  /** `host:port` or `nats://host:port`. */
   readonly servers: readonly string[];
+  /** Who to be there. */
+  readonly access?: { readonly user: string; readonly pass: string } | { readonly token: string };
   /** Clusters on one NATS are told apart by it: the bucket is `usher-<cluster>`. */
   readonly cluster: string;
   /** Copies of the bucket in a NATS cluster; default 1. */
@@ -51,6 +54,7 @@ const soundReplication = [2, 9, 21] as const;
 /**
  * Connects, checks the server, and makes the bucket if there is none.
  * @throws Failure KV_UNAVAILABLE when NATS or its JetStream does not answer in time
+ * @throws Failure KV_CONFIG when NATS refuses this user
  * @throws Failure KV_REPLICAS_UNSAFE for replicas on a server whose compare-and-set is broken under replication
  */
 export async function natsKv(options: NatsKvOptions): Promise<Kv> {
@@ -298,8 +302,11 @@ function gone(error: unknown): boolean {
 async function dial(options: NatsKvOptions, clock: Clock): Promise<NatsConnection> {
   const dialing = connect({
     servers: [...options.servers],
+    ...options.access,
     name: `${options.name ?? "usher"} placement`,
     maxReconnectAttempts: -1,
+    // Without it two refusals in a row end the connection for good, although a person may mend the server.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: reconnectWaitMs,
     reconnectJitter: 50,
     pingInterval: pingIntervalMs,
@@ -307,14 +314,16 @@ async function dial(options: NatsKvOptions, clock: Clock): Promise<NatsConnectio
     timeout: dialMs,
     noAsyncTraces: true,
   });
-  const unavailable = (cause: unknown): Failure =>
-    new Failure("KV_UNAVAILABLE", `no NATS server answers: ${messageOf(cause)}`, {}, cause);
+  const failure = (cause: unknown): Failure =>
+    codeOf(cause) === ErrorCode.AuthorizationViolation.toString()
+      ? new Failure("KV_CONFIG", "NATS refuses this user, password or token", {}, cause)
+      : new Failure("KV_UNAVAILABLE", `no NATS server answers: ${messageOf(cause)}`, {}, cause);
   const connection = await within(clock, options.connectMs ?? 10_000, dialing).catch((error: unknown) => {
-    throw unavailable(error);
+    throw failure(error);
   });
   if (connection === undefined) {
     void dialing.then((late) => late.close()).catch(() => undefined);
-    throw unavailable(new Error("timed out"));
+    throw failure(new Error("timed out"));
   }
   return connection;
 }

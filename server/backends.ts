@@ -15,6 +15,7 @@ import { redisStore } from "../store/redis.ts";
 import { sqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { loopbackNetwork } from "../transport/loopback.ts";
+import { parseNatsUrls } from "../transport/nats-url.ts";
 import { natsTransport } from "../transport/nats.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Config } from "./config.ts";
@@ -61,7 +62,7 @@ async function embedded({ clock, config, node }: BackendParts): Promise<Omit<Bac
   return {
     transport: loopbackNetwork(clock).transport(node),
     kv: memoryKv(clock),
-    store: sqliteStore({ file: join(config.dataDir, "usher.sqlite"), clock }),
+    store: sqliteStore({ file: join(config.dataDir, "usher.sqlite"), clock, shards: config.shards }),
   };
 }
 
@@ -70,9 +71,17 @@ async function clustered(
   { natsServers, redisUrl, replicas }: NonNullable<Config["cluster"]>,
 ): Promise<Omit<Backends, "close">> {
   const { clock, log, metrics, config, node } = parts;
-  const common = { servers: natsServers, cluster: config.clusterName, clock, log, connectMs };
+  const common = { ...parseNatsUrls(natsServers), cluster: config.clusterName, clock, log, connectMs };
   const store = await patiently(parts, "Redis", () =>
-    redisStore({ url: redisUrl, prefix: config.clusterName, clock, log, metrics, openMs: connectMs }),
+    redisStore({
+      url: redisUrl,
+      prefix: config.clusterName,
+      shards: config.shards,
+      clock,
+      log,
+      metrics,
+      openMs: connectMs,
+    }),
   );
   const transport = await patiently(parts, "NATS", () => natsTransport({ ...common, name: node }));
   const kv = await patiently(parts, "NATS JetStream", () =>

@@ -96,7 +96,10 @@ export interface Config {
   readonly secret: string;
   readonly tenantsFile: string;
   readonly dev: boolean;
+  /** Development mode that nobody asked for, on an address that others reach. */
+  readonly devForAll: boolean;
   readonly shards: number;
+  /** As browsers send them: scheme, host, and the port unless it is the usual one. */
   readonly origins: readonly string[];
   readonly admitPerSecond: number;
   /** What one connection may send: in the long run, and at once. */
@@ -119,6 +122,12 @@ export interface Config {
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const known = new Set<string>(settings.map(({ key }) => key));
   for (const key of Object.keys(env)) {
+    if (key.startsWith("USHER_") && isFromKubernetes(key, env[key] ?? "")) {
+      throw new ConfigError(
+        `${key} is no setting of yours: Kubernetes sets it for a Service whose name begins with "usher"; ` +
+          "set enableServiceLinks: false in the pod's spec",
+      );
+    }
     if (key.startsWith("USHER_") && !key.startsWith("USHER_TEST_") && !known.has(key)) {
       throw new ConfigError(`${key} is not a setting; --help lists them`);
     }
@@ -150,18 +159,22 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     );
   }
   const clustered = redisUrl !== "";
-  if (clustered && !/^redis(s|-cluster)?:\/\//.test(redisUrl)) {
-    throw new ConfigError("USHER_REDIS_URL starts with redis:// or redis-cluster://");
+  if (clustered && !/^rediss?(-cluster)?:\/\//.test(redisUrl)) {
+    throw new ConfigError(
+      "USHER_REDIS_URL starts with redis:// or redis-cluster://, with TLS rediss:// or rediss-cluster://",
+    );
   }
   const secret = text("USHER_SECRET");
   if (secret !== "" && secret.length < 32)
     throw new ConfigError("USHER_SECRET is shorter than 32 characters");
   if (clustered && secret === "")
     throw new ConfigError("a cluster node needs USHER_SECRET, the same on all nodes");
-  const dev = flag("USHER_DEV") ?? (!clustered && secret === "");
+  const askedDev = flag("USHER_DEV");
+  const dev = askedDev ?? (!clustered && secret === "");
   const tenantsFile = text("USHER_TENANTS");
   if (!dev && tenantsFile === "")
     throw new ConfigError("USHER_TENANTS names no file, and USHER_DEV=1 is not set");
+  const host = text("USHER_HOST");
   const node = text("USHER_NODE");
   if (node !== "" && !/^[A-Za-z0-9_-]{1,64}$/.test(node)) {
     throw new ConfigError("USHER_NODE takes 1 to 64 letters, digits, - and _");
@@ -180,7 +193,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   return {
     port: integer("USHER_PORT", 0, 65_535),
-    host: text("USHER_HOST"),
+    host,
     dataDir: text("USHER_DATA"),
     cluster: clustered ? { natsServers, redisUrl, replicas } : undefined,
     clusterName,
@@ -189,8 +202,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     secret,
     tenantsFile,
     dev,
+    devForAll: dev && askedDev === undefined && !isLoopback(host),
     shards: integer("USHER_SHARDS", 1, 4096),
-    origins: list(text("USHER_ORIGINS")),
+    origins: list(text("USHER_ORIGINS")).map(originOf),
     admitPerSecond: integer("USHER_ADMIT", 1, 100_000),
     rate: {
       perSecond: integer("USHER_RATE", 1, 1_000_000),
@@ -218,8 +232,37 @@ Starts one Usher node. Settings come from the environment:
 
 ${lines.join("\n")}
 
+Credentials stand before the host, percent-encoded: nats://user:password@host:port, nats://token@host:port,
+redis://user:password@host:port. For TLS to Redis the address begins with rediss:// or rediss-cluster://.
+
 SIGTERM drains: shards are handed over, then clients are told to move. GET /health/ready says whether it serves.
 `;
+}
+
+/** What Kubernetes tells every pod of a Service: USHER_SERVICE_HOST, USHER_PORT=tcp://..., USHER_PORT_8080_TCP_ADDR. */
+function isFromKubernetes(key: string, value: string): boolean {
+  return (
+    /_SERVICE_(HOST|PORT(_\w+)?)$/.test(key) ||
+    /_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(key) ||
+    (key.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value))
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}
+
+/** An origin as browsers write it. Apps have schemes of their own, of which only the form is known. */
+function originOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url !== undefined && /^[^/]+\/\/[^/?#@]+\/?$/.test(text);
+  if (!isPlain) {
+    throw new ConfigError(
+      `USHER_ORIGINS has ${JSON.stringify(text)}, which is no origin: write https://shop.example, without a path; ` +
+        "leave the setting empty to allow all",
+    );
+  }
+  return url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
 }
 
 function list(text: string): string[] {

@@ -76,6 +76,13 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
           .slice(0, 50)}-${port}`
       : config.node;
   const log = pinoLog(config.logLevel, { node: name });
+  if (config.devForAll) {
+    log.warn(
+      "development mode, and others can reach this address: anybody gets a token of any role, an admin's too; " +
+        "set USHER_SECRET and USHER_TENANTS, or USHER_DEV=1 if this is meant",
+      { host: config.host },
+    );
+  }
   const connectionLog =
     config.connectionLog === ""
       ? undefined

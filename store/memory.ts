@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { unreachable } from "../base/assert.ts";
 import { DueIndex } from "./due-index.ts";
+import { dueShare } from "./due-share.ts";
 import { fittingBytes, readsDown } from "./log-part.ts";
 import type { LogQuery, LogSlice, ShardCommit, Store, Verdict, Write } from "./store.ts";
 import {
@@ -121,10 +122,12 @@ export function memoryStore(clock: Clock): Store {
         numbers
           .flatMap((number) => {
             const shard = shards.get(number);
-            return (shard?.dueOrder.upTo(clock.now(), limit) ?? []).map(({ due, id }) => ({
-              due,
-              timer: { shard: number, id, value: shard?.timers.get(id)?.value ?? "" },
-            }));
+            return (shard?.dueOrder.upTo(clock.now(), dueShare(limit, numbers.length)) ?? []).map(
+              ({ due, id }) => ({
+                due,
+                timer: { shard: number, id, value: shard?.timers.get(id)?.value ?? "" },
+              }),
+            );
           })
           .sort((a, b) => a.due - b.due)
           .slice(0, limit)

@@ -26,7 +26,7 @@ import { redisReads } from "./redis/reads.ts";
 import { singleRoutes, type Open, type RedisRoutes } from "./redis/routes.ts";
 import { scripts } from "./redis/scripts.ts";
 import type { ClaimResult, Store, Verdict } from "./store.ts";
-import { checkCommits, unavailable } from "./verdict.ts";
+import { checkCommits, checkShards, unavailable } from "./verdict.ts";
 
 /** Where the store is and how it is laid out. */
 export interface RedisStoreOptions {
@@ -34,6 +34,8 @@ export interface RedisStoreOptions {
   readonly url: string;
   /** Hash tags over which the shards are spread; fixed when the store is created. */
   readonly partitions?: number;
+  /** How many there are; fixed when the store is created. Undefined: whoever opens it knows. */
+  readonly shards?: number;
   /** Tells several installations on one Redis apart. */
   readonly prefix?: string;
   readonly clock: Clock;
@@ -73,7 +75,7 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
   const calls = redisCalls(routes, keys, cluster);
   try {
     await untilConnected(routes, clock, options.openMs ?? 10_000, (check) => (listener = check));
-    await checkLayout(calls, keys);
+    await checkLayout(calls, keys, options.shards);
   } catch (error) {
     listener = () => {};
     await routes.close();
@@ -81,6 +83,7 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
   }
 
   let status = routes.connected();
+  let runs = runsOf(routes);
   const announce = (connected: boolean): void => {
     if (connected === status) return;
     status = connected;
@@ -88,10 +91,15 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
     for (const handler of handlers) handler(connected);
   };
   listener = () => {
-    announce(routes.connected());
+    const now = routes.connected();
+    const known = runs;
+    if (now) runs = runsOf(routes);
+    // A replica that had long been connected took over: it may lack what its master had acknowledged.
+    if (now && runs !== known) announce(false);
+    announce(now);
     // It may have come back empty; then it has to know its layout again.
     if (!status) return;
-    checkLayout(calls, keys).catch((error: unknown) => {
+    checkLayout(calls, keys, options.shards).catch((error: unknown) => {
       if (codeOf(error) === "STORE_CONFIG") log.error(messageOf(error));
       else log.debug("the layout of the store was not checked", { reason: messageOf(error) });
     });
@@ -123,8 +131,7 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
     },
     async runId() {
       if (!routes.connected()) throw asUnavailable(routes.trouble() ?? unavailable("not connected"));
-      const ids = routes.serving().map((connection) => connection.runId());
-      return ids.sort().join(",");
+      return runsOf(routes);
     },
     async fullness() {
       if (!routes.connected()) throw asUnavailable(routes.trouble() ?? unavailable("not connected"));
@@ -143,6 +150,15 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
       announce(false);
     },
   };
+}
+
+/** Names the runs of all servers that hold partitions: another name, and something may be forgotten. */
+function runsOf(routes: RedisRoutes): string {
+  return routes
+    .serving()
+    .map((connection) => connection.runId())
+    .sort()
+    .join(",");
 }
 
 /** Waits for the first connection, not longer than `openMs`, and not at all for what only a person can mend. */
@@ -164,18 +180,28 @@ function untilConnected(
   });
 }
 
-/** The number of partitions decides where everything lies: nodes that disagree would not see each other's data. */
-async function checkLayout(calls: RedisCalls, keys: RedisKeys): Promise<void> {
+/** The numbers of partitions and shards decide where everything lies: nodes that disagree would not see each other's data. */
+async function checkLayout(calls: RedisCalls, keys: RedisKeys, shards: number | undefined): Promise<void> {
   const expected = `${layoutVersion} ${keys.partitions}`;
-  const [, actual] = await calls.ask([
-    { shard: keys.commonPartition, command: ["set", keys.layout, expected, "NX"] },
-    { shard: keys.commonPartition, command: ["get", keys.layout] },
+  const actual = await keptText(calls, keys, keys.layout, expected);
+  if (actual !== expected) {
+    const message =
+      `the store was created with another layout: "${actual}" (version, partitions), ` +
+      `this node is set to "${expected}"`;
+    throw new Failure("STORE_CONFIG", message, { expected, actual });
+  }
+  if (shards !== undefined) {
+    checkShards(Number(await keptText(calls, keys, keys.shards, String(shards))), shards);
+  }
+}
+
+/** What stands under a key: this text where there was none, as in an empty store or one of an older version. */
+async function keptText(calls: RedisCalls, keys: RedisKeys, key: string, fresh: string): Promise<string> {
+  const [, kept] = await calls.ask([
+    { shard: keys.commonPartition, command: ["set", key, fresh, "NX"] },
+    { shard: keys.commonPartition, command: ["get", key] },
   ]);
-  if (actual === expected) return;
-  const message =
-    `the store was created with another layout: "${String(actual)}" (version, partitions), ` +
-    `this node is set to "${expected}"`;
-  throw new Failure("STORE_CONFIG", message, { expected, actual });
+  return String(kept);
 }
 
 async function commitBatch(calls: RedisCalls, batch: CommitBatch): Promise<readonly Verdict[]> {

@@ -9,6 +9,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { present, unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { Failure, messageOf } from "../base/errors.ts";
+import { dueShare } from "./due-share.ts";
 import { fittingBytes, readsDown } from "./log-part.ts";
 import { fromFirst, schema, schemaVersion, statements } from "./sqlite/schema.ts";
 import { storeTime } from "./sqlite/time.ts";
@@ -16,6 +17,7 @@ import type { LogQuery, LogSlice, Owner, ShardCommit, Store, Verdict, Write } fr
 import {
   checkAppends,
   checkCommits,
+  checkShards,
   fenceAfterClaim,
   judgeClaim,
   judgeCommit,
@@ -26,6 +28,14 @@ import {
 
 type Statements = Readonly<Record<keyof typeof statements, StatementSync>>;
 type Row = ReturnType<StatementSync["get"]>;
+
+/** Where the file is. */
+export interface SqliteStoreOptions {
+  readonly file: string;
+  readonly clock: Clock;
+  /** How many there are; fixed when the file is created. Undefined: whoever opens it knows. */
+  readonly shards?: number | undefined;
+}
 
 interface Waiting {
   readonly owner: Owner;
@@ -40,11 +50,12 @@ const sweepEveryMs = 10_000;
 
 /**
  * Opens or creates the file, and the folders above it.
- * @throws Failure STORE_CONFIG when the file is not one of ours or was written by a newer version
+ * @throws Failure STORE_CONFIG when the file is not one of ours, was written by a newer version, or was made with
+ * another number of shards
  */
-export function sqliteStore(options: { readonly file: string; readonly clock: Clock }): Store {
+export function sqliteStore(options: SqliteStoreOptions): Store {
   const { file, clock } = options;
-  const database = openDatabase(file);
+  const database = openDatabase(file, options.shards);
   const run = prepare(database);
   const time = storeTime(clock, Number(text(run.meta.get("time"), "value")));
   const runId = text(run.meta.get("run_id"), "value");
@@ -155,9 +166,10 @@ export function sqliteStore(options: { readonly file: string; readonly clock: Cl
     due: (shards, limit) =>
       call(() => {
         const now = time();
+        const share = dueShare(limit, shards.length);
         return shards
           .flatMap((shard) =>
-            run.due.all(shard, now, limit).map((row) => ({ shard, row, due: integer(row, "due") })),
+            run.due.all(shard, now, share).map((row) => ({ shard, row, due: integer(row, "due") })),
           )
           .sort((a, b) => a.due - b.due)
           .slice(0, limit)
@@ -192,13 +204,14 @@ export function sqliteStore(options: { readonly file: string; readonly clock: Cl
   };
 }
 
-function openDatabase(file: string): DatabaseSync {
+function openDatabase(file: string, shards: number | undefined): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true });
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file, { timeout: lockTimeoutMs });
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     createSchema(database, file);
+    if (shards !== undefined) keepShards(database, shards);
     return database;
   } catch (error) {
     database?.close();
@@ -229,6 +242,13 @@ function createSchema(database: DatabaseSync, file: string): void {
     database.exec(schema);
   } else if (version < schemaVersion) database.exec(fromFirst);
   database.exec("COMMIT");
+}
+
+/** A file without a number, as older versions made it, takes the present one. */
+function keepShards(database: DatabaseSync, shards: number): void {
+  database.prepare("INSERT OR IGNORE INTO meta VALUES ('shards', ?)").run(String(shards));
+  const kept = database.prepare("SELECT value FROM meta WHERE name = 'shards'").get();
+  checkShards(Number(text(kept, "value")), shards);
 }
 
 function prepare(database: DatabaseSync): Statements {

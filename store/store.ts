@@ -119,7 +119,10 @@ export interface Store {
   kept(keys: readonly { shard: number; key: string }[]): Promise<readonly (string | undefined)[]>;
   /** Obligations of a shard in the order of their ids as strings, after the given id (undefined: all). */
   obligations(shard: number, limit: number, after?: string): Promise<readonly Stored[]>;
-  /** Timers of these shards that are due by the store's time, at most `limit` in all. */
+  /**
+   * Timers of these shards that are due by the store's time, at most `limit` in all, and of one shard not more than
+   * its share (due-share.ts): those of it that are due longest.
+   */
   due(shards: readonly number[], limit: number): Promise<readonly Stored[]>;
   /** Whether each is a member. */
   isMember(queries: readonly { shard: number; set: string; member: string }[]): Promise<readonly boolean[]>;

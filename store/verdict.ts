@@ -114,3 +114,16 @@ export function unavailable(message: string, cause?: unknown): Failure {
 export function unknownOutcome(message: string, cause?: unknown): Failure {
   return new Failure("STORE_UNKNOWN_OUTCOME", `the outcome of a commit is unknown: ${message}`, {}, cause);
 }
+
+/**
+ * Which shard holds what follows from their number: with another one, what is there would not be found.
+ * @param made the number that the store was made with
+ * @throws Failure STORE_CONFIG
+ */
+export function checkShards(made: number, shards: number): void {
+  if (made === shards) return;
+  const message =
+    `the store was made with USHER_SHARDS=${made}, but this node is set to ${shards} and would not find what is there: ` +
+    `set USHER_SHARDS=${made}, or begin with an empty store`;
+  throw new Failure("STORE_CONFIG", message, { expected: shards, actual: made });
+}

@@ -3,6 +3,7 @@ import { systemClock, within, type Clock } from "../base/clock.ts";
 import { Failure, codeOf, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { isId } from "../protocol/ids.ts";
+import type { NatsAccess } from "./nats-url.ts";
 import type { ProbeResult, Subscription, Transport } from "./transport.ts";
 
 /**
@@ -12,8 +13,10 @@ import type { ProbeResult, Subscription, Transport } from "./transport.ts";
  * the client library would drop it without a word.
  */
 export interface NatsTransportOptions {
-  /** `host:port` or `nats://user:password@host:port`. */
+  /** `host:port` or `nats://host:port`. */
   readonly servers: readonly string[];
+  /** Who to be there. */
+  readonly access?: NatsAccess;
   /** Clusters on one NATS are told apart by it: the second token of every subject. */
   readonly cluster: string;
   /** Shown by the NATS server's own tools. */
@@ -29,17 +32,21 @@ const reconnectWaitMs = 200;
 const dialMs = 2000;
 const flushMs = 2000;
 const noResponders: string = ErrorCode.NoResponders;
+const denied: string = ErrorCode.AuthorizationViolation;
 
 /**
  * Connects and resolves when the connection is up.
  * @throws Failure TRANSPORT_UNAVAILABLE when no server answers within `connectMs`
+ * @throws Failure TRANSPORT_CONFIG when it refuses this user
  */
 export async function natsTransport(options: NatsTransportOptions): Promise<Transport> {
   const clock = options.clock ?? systemClock();
   const connection = await dial(options, clock);
-  const maxPayloadBytes = connection.info?.max_payload ?? 1_048_576;
   const handlers: ((connected: boolean) => void)[] = [];
   let up = true;
+  let refusalTold = false;
+  /** What the last server said: while it is away there is no newer word. */
+  let lastMaxPayload = connection.info?.max_payload ?? 1_048_576;
 
   function setUp(next: boolean): void {
     if (up === next) return;
@@ -48,26 +55,43 @@ export async function natsTransport(options: NatsTransportOptions): Promise<Tran
     for (const handler of handlers) handler(next);
   }
 
+  /** Each attempt to reconnect is refused anew: a person hears of it once. */
+  function report(error: unknown): void {
+    if (error !== denied) options.log?.warn("transport error", { error: JSON.stringify(error) });
+    else if (!refusalTold) {
+      refusalTold = true;
+      options.log?.error("NATS refuses this user, password or token; trying again until it does not");
+    }
+  }
+
   async function followStatus(): Promise<void> {
     for await (const status of connection.status()) {
       if (status.type === Events.Disconnect) setUp(false);
       if (status.type === Events.Reconnect) setUp(true);
-      if (status.type === Events.Error)
-        options.log?.warn("transport error", { error: JSON.stringify(status.data) });
+      if (status.type === Events.Reconnect) refusalTold = false;
+      if (status.type === Events.Error) report(status.data);
     }
     setUp(false);
   }
   void followStatus();
+
+  /** Asked each time: another server, or the same one after a restart, may take less. */
+  function maxPayloadBytes(): number {
+    lastMaxPayload = connection.info?.max_payload ?? lastMaxPayload;
+    return lastMaxPayload;
+  }
 
   function flushed(): Promise<void> {
     return boundedFlush(connection, clock);
   }
 
   return {
-    maxPayloadBytes,
+    get maxPayloadBytes() {
+      return maxPayloadBytes();
+    },
     connected: () => up,
     send(to, payload) {
-      if (!up || connection.isClosed() || Buffer.byteLength(payload) > maxPayloadBytes) return false;
+      if (!up || connection.isClosed() || Buffer.byteLength(payload) > maxPayloadBytes()) return false;
       connection.publish(subjectOf(options.cluster, to), payload);
       return true;
     },
@@ -133,17 +157,23 @@ function probeSubjectOf(cluster: string, node: string): string {
 }
 
 async function dial(options: NatsTransportOptions, clock: Clock): Promise<NatsConnection> {
-  const unavailable = (cause: unknown): Failure =>
-    new Failure(
-      "TRANSPORT_UNAVAILABLE",
-      `no NATS server answers: ${messageOf(cause)}`,
-      { servers: options.servers.map((server) => server.replace(/\/\/[^/]*@/, "//")) },
-      cause,
-    );
+  const { servers } = options;
+  const failure = (cause: unknown): Failure =>
+    codeOf(cause) === denied
+      ? new Failure("TRANSPORT_CONFIG", "NATS refuses this user, password or token", { servers }, cause)
+      : new Failure(
+          "TRANSPORT_UNAVAILABLE",
+          `no NATS server answers: ${messageOf(cause)}`,
+          { servers },
+          cause,
+        );
   const dialing = connect({
-    servers: [...options.servers],
+    servers: [...servers],
+    ...options.access,
     name: options.name ?? "usher",
     maxReconnectAttempts: -1,
+    // Without it two refusals in a row end the connection for good, although a person may mend the server.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: reconnectWaitMs,
     reconnectJitter: reconnectWaitMs,
     pingInterval: pingIntervalMs,
@@ -152,11 +182,11 @@ async function dial(options: NatsTransportOptions, clock: Clock): Promise<NatsCo
     noAsyncTraces: true,
   });
   const connection = await within(clock, options.connectMs ?? 10_000, dialing).catch((error: unknown) => {
-    throw unavailable(error);
+    throw failure(error);
   });
   if (connection === undefined) {
     void dialing.then((late) => late.close()).catch(() => undefined);
-    throw unavailable(new Error("timed out"));
+    throw failure(new Error("timed out"));
   }
   return connection;
 }

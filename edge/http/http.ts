@@ -73,6 +73,8 @@ export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
     trustProxy: false,
     forceCloseConnections: true,
     requestTimeout: requestMs,
+    // Whoever offers HTTP/2 with `Upgrade: h2c` is content with HTTP/1.1, if the offer is passed over.
+    http: { shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket" },
   });
   app.addHook("onSend", async (request, reply) => {
     void reply.header("x-content-type-options", "nosniff");

@@ -28,10 +28,16 @@ const defaultPort = 6379;
 
 /**
  * Reads `redis://user:password@host:port/db` or, for a cluster, `redis-cluster://user:password@host:port,host:port`;
- * `rediss` and `rediss-cluster` for TLS. User, password, port and db may be missing.
+ * `rediss` and `rediss-cluster` for TLS. User, password, port and db may be missing; user and password are percent-encoded.
  * @throws Failure STORE_CONFIG
  */
 export function parseRedisUrl(url: string): RedisAddress {
+  // Otherwise the rest of the password would pass for a host, to be looked up and logged.
+  if (url.split("@").length > 2) {
+    throw badUrl(
+      "percent-encode @ in user and password, as %40; a cluster's stand once, before its first host",
+    );
+  }
   const [, scheme, clustered, username, password, hosts, db] = pattern.exec(url) ?? [];
   if (hosts === undefined) throw badUrl("it is not redis://host:port or redis-cluster://host:port,host:port");
   const cluster = clustered !== undefined;
@@ -40,10 +46,18 @@ export function parseRedisUrl(url: string): RedisAddress {
   const access: RedisAccess = {
     tls: scheme === "rediss",
     db: Number(db ?? 0),
-    ...(username === undefined || username === "" ? {} : { username: decodeURIComponent(username) }),
-    ...(password === undefined ? {} : { password: decodeURIComponent(password) }),
+    ...(username === undefined || username === "" ? {} : { username: decode(username) }),
+    ...(password === undefined ? {} : { password: decode(password) }),
   };
   return { cluster, servers: hosts.split(",").map((host) => parseServer(host, access)) };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw badUrl("percent-encode % in user and password, as %25");
+  }
 }
 
 function parseServer(text: string, access: RedisAccess): RedisServer {

@@ -1,12 +1,12 @@
 -- Timers that are due by this server's time, oldest first.
--- KEYS: the timers of each shard, `{prefix:partition}shard:t`. ARGV: limit.
+-- KEYS: the timers of each shard, `{prefix:partition}shard:t`. ARGV: limit in all, limit of each shard.
 -- Returns a flat list: index of the key, id, value, due time; again and again.
 local limit = tonumber(ARGV[1])
 local clock = redis.call('TIME')
 local now = string.format('%.0f', tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000))
 local found = {}
 for i, key in ipairs(KEYS) do
-  local ids = redis.call('ZRANGEBYSCORE', key, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
+  local ids = redis.call('ZRANGEBYSCORE', key, '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[2])
   for j = 1, #ids, 2 do
     found[#found + 1] = { i, ids[j], tonumber(ids[j + 1]) }
   end

@@ -31,6 +31,8 @@ export interface RedisKeys {
   readonly stamps: string;
   /** String that says how the keys are laid out. */
   readonly layout: string;
+  /** String that says by how many shards everything was put where it is. */
+  readonly shards: string;
 }
 
 /**
@@ -63,6 +65,7 @@ export function redisKeys(prefix: string, partitions: number): RedisKeys {
     members: (shard, set) => `${base(shard)}s:${set}`,
     stamps: `${tags[0] ?? ""}stamps`,
     layout: `${tags[0] ?? ""}layout`,
+    shards: `${tags[0] ?? ""}shards`,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { LogQuery, LogSlice, Store, Stored } from "../store.ts";
+import { dueShare } from "../due-share.ts";
 import { readsDown } from "../log-part.ts";
 import { list } from "./batch.ts";
 import type { RedisCalls } from "./calls.ts";
@@ -103,7 +104,7 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
           const answer = await connection.run(
             scripts.due,
             group.map(({ shard }) => keys.timers(shard)),
-            [limit],
+            [limit, dueShare(limit, shards.length)],
           );
           return chunks(list(answer), 4).map(([key, id, value, due]) => ({
             due: Number(due),

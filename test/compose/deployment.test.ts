@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../../server/config.ts";
+import { defaultTimings } from "../../placement/timings.ts";
 import { readTenants } from "../../server/tenants.ts";
 import { limits } from "../../protocol/limits.ts";
 import { nginxConf } from "../support/nginx.ts";
@@ -32,6 +33,13 @@ describe("nginx.conf", () => {
       expect(value * 1000).toBeGreaterThan(limits.heartbeatMisses * limits.heartbeatMs);
   });
 
+  it("logs no request lines, in which tokens may stand", () => {
+    expect(nginxConf).toMatch(/^error_log stderr crit;$/m);
+    const format = /log_format usher '(.*)'/.exec(nginxConf)?.[1];
+    expect(format).toContain("$uri");
+    expect(format).not.toMatch(/\$(request|request_uri|args|query_string)\b/);
+  });
+
   it("names the nodes of the compose file", () => {
     const upstream = [...nginxConf.matchAll(/^ +server ([\w-]+):8080 /gm)].map(([, name]) => name);
     expect(upstream.length).toBe(3);
@@ -51,6 +59,12 @@ describe("a node's command line", () => {
 });
 
 describe("docker-compose.yml", () => {
+  it("gives nodes more time to stop than they may take", () => {
+    const { drainMs } = defaultTimings;
+    expect(compose).toContain(`handing shards over (${drainMs / 1000} s at most)`);
+    expect(Number(/stop_grace_period: (\d+)s/.exec(block("x-node", 0))?.[1]) * 1000).toBeGreaterThan(drainMs);
+  });
+
   it("publishes the gateway and nothing else", () => {
     expect(services).toEqual(["nginx", "node-1", "node-2", "node-3", "nats", "redis"]);
     expect(services.filter((name) => /^ +(ports|network_mode):/m.test(block(name)))).toEqual(["nginx"]);

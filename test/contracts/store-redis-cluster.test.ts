@@ -10,6 +10,7 @@ import { redisKeys } from "../../store/redis/keys.ts";
 import { redisStore } from "../../store/redis.ts";
 import type { ShardCommit, Store } from "../../store/store.ts";
 import { eventually } from "../support/eventually.ts";
+import { recordingLog, type LogLine } from "../support/recording-log.ts";
 import { redisCli } from "../support/redis-cli.ts";
 import { freshRedisOptions, redisHarness } from "../support/redis-harness.ts";
 import { startProxy, type TcpProxy } from "../support/tcp-proxy.ts";
@@ -166,7 +167,45 @@ describe("redis cluster store", () => {
   });
 });
 
+/** The port of a master's replica, when that has copied everything. */
+function replicaOf(port: number): Promise<number> {
+  return eventually(async () => {
+    const replication = await redisCli(port, "info", "replication");
+    const [, replica, copied] = /^slave0:.*port=(\d+),.*offset=(\d+)/m.exec(replication) ?? [];
+    return replication.includes(`master_repl_offset:${copied}`) ? Number(replica) : undefined;
+  });
+}
+
 describe("redis cluster with replicas", () => {
+  it("says that it was away when a replica that was connected all the time takes over", async () => {
+    const replicated = await startRedisCluster({ masters: 3, replicas: 1 });
+    const servers = replicated.nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
+    const options = freshRedisOptions(`redis-cluster://${servers}`);
+    const lines: LogLine[] = [];
+    const store = await redisStore({ ...options, log: recordingLog(lines) });
+    const statuses: boolean[] = [];
+    store.onStatus((connected) => void statuses.push(connected));
+    try {
+      const shard = 3;
+      await store.claim(alice, [{ shard, epoch: 1 }]);
+      const runId = await store.runId();
+      const slot = redisKeys(options.prefix ?? "", 16).slotOf(shard);
+      const master = await masterOf(slot, present(replicated.nodes[0], "a node").port);
+      await redisCli(await replicaOf(master.port), "cluster", "failover");
+      expect(await eventually(() => store.commit(alice, [append(shard, 1)]))).toEqual(committed);
+      expect(await store.runId()).not.toBe(runId);
+      await eventually(() => statuses.length > 0);
+      expect(statuses).toEqual([false, true]);
+      expect(store.connected()).toBe(true);
+      expect(lines.map(({ message }) => message)).not.toContain(
+        "Redis cannot be used, trying again until it can",
+      );
+    } finally {
+      await store.close();
+      await replicated.stop();
+    }
+  });
+
   it("goes on with the replica of a master that died", async () => {
     const replicated = await startRedisCluster({ masters: 3, replicas: 1 });
     const options = freshRedisOptions(replicated.url);
@@ -179,11 +218,7 @@ describe("redis cluster with replicas", () => {
       const slot = redisKeys(options.prefix ?? "", 16).slotOf(shard);
       const through = present(replicated.nodes[0], "a node").port;
       const master = await masterOf(slot, through);
-      await eventually(async () => {
-        const replication = await redisCli(master.port, "info", "replication");
-        const copied = /^slave0:.*offset=(\d+)/m.exec(replication)?.[1];
-        return copied !== undefined && replication.includes(`master_repl_offset:${copied}`);
-      });
+      await replicaOf(master.port);
       present(
         replicated.nodes.find(({ port }) => port === master.port),
         "its node",

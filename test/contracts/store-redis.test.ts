@@ -188,6 +188,17 @@ describe("opening a redis store", () => {
     await expect(redisStore({ ...options, partitions: 4 })).rejects.toMatchObject({ code: "STORE_CONFIG" });
   });
 
+  it("refuses another number of shards than the store was made with, and gives one to a store without", async () => {
+    const options = freshRedisOptions(redis.url);
+    await (await redisStore(options)).close();
+    await (await redisStore({ ...options, shards: 64 })).close();
+    await (await redisStore({ ...options, shards: 64 })).close();
+    await expect(redisStore({ ...options, shards: 256 })).rejects.toMatchObject({
+      code: "STORE_CONFIG",
+      message: expect.stringMatching(/made with USHER_SHARDS=64, but this node is set to 256/),
+    });
+  });
+
   it("refuses a wrong password at once and takes the right one", async () => {
     await setting("requirepass", "a:b/c d");
     await expect(redisStore(freshRedisOptions(redis.url))).rejects.toMatchObject({ code: "STORE_CONFIG" });

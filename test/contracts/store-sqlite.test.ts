@@ -158,6 +158,19 @@ describe("sqlite store", () => {
     );
   });
 
+  it("refuses another number of shards than the file was made with, and gives one to a file without", async () => {
+    const clock = manualClock();
+    await sqliteStore({ file, clock }).close();
+    await sqliteStore({ file, clock, shards: 256 }).close();
+    await sqliteStore({ file, clock, shards: 256 }).close();
+    expect(() => sqliteStore({ file, clock, shards: 64 })).toThrow(
+      expect.objectContaining({
+        code: "STORE_CONFIG",
+        message: expect.stringMatching(/made with USHER_SHARDS=256, but this node is set to 64/),
+      }),
+    );
+  });
+
   it("is unavailable while another process holds the file, and works on afterwards", async () => {
     const store = sqliteStore({ file, clock: manualClock() });
     await store.claim(alice, [{ shard: 0, epoch: 1 }]);

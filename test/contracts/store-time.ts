@@ -125,6 +125,27 @@ export function testTime(bench: () => StoreBench): void {
       expect(await dueIds(store, [1], 1)).toEqual(["z-middle"]);
     });
 
+    it("lets no shard take the whole limit while others have something due", async () => {
+      const { store, write, harness } = bench();
+      const many = Array.from({ length: 160 }, (_, i): Write => ({
+        op: "arm",
+        id: `many-${i}`,
+        delayMs: Math.floor(i / 4),
+        value: "",
+      }));
+      const ids = many.map((_, i) => `many-${i}`).sort();
+      const oldest = (from: number, to: number): string[] =>
+        Array.from({ length: to - from }, (_, i) => `many-${from + i}`).sort();
+      await write(1, ...many);
+      await write(2, { op: "arm", id: "young", delayMs: 40, value: "" });
+      await harness.pass(45);
+      const due = async (shards: number[]): Promise<string[]> => (await dueIds(store, shards, 160)).sort();
+      expect(await due([1, 2])).toEqual([...oldest(0, 80), "young"]);
+      await write(1, ...oldest(0, 80).map((id): Write => ({ op: "disarm", id })));
+      expect(await due([1, 2])).toEqual([...oldest(80, 160), "young"]);
+      expect(await due([1])).toEqual(ids.filter((id) => Number(id.slice(5)) >= 80));
+    });
+
     it("lists the nodes whose stamps have not run out", async () => {
       const { store, harness } = bench();
       expect(await store.stamped()).toEqual([]);

@@ -1,4 +1,6 @@
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../compose/local/process.ts";
 import { startNats, type LocalNats } from "../../compose/local/nats.ts";
@@ -76,11 +78,30 @@ describe("nats transport and its server", () => {
   it("fails readably when no server answers", async () => {
     const port = await freePort();
     await expect(
-      natsTransport({ servers: [`nats://user:secret@127.0.0.1:${port}`], cluster: "c", connectMs: 300 }),
+      natsTransport({ servers: [`nats://127.0.0.1:${port}`], cluster: "c", connectMs: 300 }),
     ).rejects.toMatchObject({
       code: "TRANSPORT_UNAVAILABLE",
       details: { servers: [`nats://127.0.0.1:${port}`] },
     });
+  });
+
+  it("takes no more than its server does now, which may be less than before", async () => {
+    const own = await startNats();
+    const a = await natsTransport({ servers: [own.url], cluster: "c" });
+    const before = a.maxPayloadBytes;
+    await own.process.stop();
+    await eventually(() => !a.connected());
+    expect(a.maxPayloadBytes).toBe(before);
+    const conf = join(own.dir, "small.conf");
+    writeFileSync(conf, "max_payload: 4096");
+    const small = await startNats({ port: own.port, dir: own.dir, args: ["-c", conf] });
+    await eventually(() => a.connected());
+    expect(a.send("b", "x".repeat(4097))).toBe(false);
+    expect(a.send("b", "x".repeat(4096))).toBe(true);
+    expect(a.maxPayloadBytes).toBe(4096);
+    await a.close();
+    await small.stop();
+    await own.stop();
   });
 
   it("refuses a name that would be several subject tokens", async () => {

@@ -1,6 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { afterEach, describe, expect, it } from "vitest";
 import { directoryOf } from "../../actors/directory.ts";
@@ -69,6 +72,40 @@ async function status(
 }
 
 describe("http", () => {
+  it("answers who offers another protocol, and leaves WebSockets to who serves them", async () => {
+    const { app } = await served();
+    const upgraded: string[] = [];
+    app.server.on("upgrade", ({ url = "" }: IncomingMessage, socket: Duplex) => {
+      upgraded.push(url);
+      socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const { port } = app.server.address() as AddressInfo;
+    const answer = (upgrade: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        let heard = "";
+        const socket = connect(port, "127.0.0.1", () => {
+          const lines = [
+            "GET /health/live HTTP/1.1",
+            "Host: x",
+            "Connection: Upgrade",
+            `Upgrade: ${upgrade}`,
+          ];
+          socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+        });
+        socket.on("data", (data) => {
+          heard += data.toString();
+          socket.end();
+        });
+        socket.on("close", () => resolve(heard.split("\r\n")[0] ?? ""));
+        socket.on("error", reject);
+      });
+    expect(await answer("h2c")).toBe("HTTP/1.1 200 OK");
+    expect(upgraded).toEqual([]);
+    expect(await answer("WebSocket")).toBe("HTTP/1.1 404 Not Found");
+    expect(upgraded).toEqual(["/health/live"]);
+  });
+
   it("says whether it lives, and whether it serves and why not", async () => {
     const { app } = await served();
     expect(await status(app, "/health/live")).toBe(200);

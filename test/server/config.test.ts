@@ -30,7 +30,41 @@ describe("config", () => {
     expect(readConfig({ ...cluster, USHER_DEV: "1", USHER_TENANTS: "" }).dev).toBe(true);
   });
 
+  it.each(["redis", "rediss", "redis-cluster", "rediss-cluster"])("takes %s:// for the store", (scheme) => {
+    const redisUrl = `${scheme}://r:6379`;
+    expect(readConfig({ ...cluster, USHER_REDIS_URL: redisUrl }).cluster).toMatchObject({ redisUrl });
+    expect(configHelp()).toContain(`${scheme}://`);
+  });
+
+  it("reads origins as browsers send them", () => {
+    const origins =
+      "https://Shop.example/, http://a.example:80, https://b.example:8443, capacitor://localhost";
+    expect(readConfig({ USHER_ORIGINS: origins }).origins).toEqual([
+      "https://shop.example",
+      "http://a.example",
+      "https://b.example:8443",
+      "capacitor://localhost",
+    ]);
+  });
+
+  it("notices development mode that nobody asked for where others can reach it", () => {
+    const forAll = (env: Record<string, string>): boolean => readConfig(env).devForAll;
+    expect(forAll({ USHER_HOST: "0.0.0.0" })).toBe(true);
+    expect(forAll({ USHER_HOST: "::" })).toBe(true);
+    expect(forAll({ USHER_HOST: "0.0.0.0", USHER_DEV: "1" })).toBe(false);
+    expect(forAll({ ...cluster, USHER_HOST: "0.0.0.0" })).toBe(false);
+    for (const host of ["", "localhost", "127.0.0.1", "127.1.2.3", "::1"]) {
+      expect(forAll({ USHER_HOST: host })).toBe(false);
+    }
+  });
+
   const wrong: readonly (readonly [Record<string, string>, RegExp])[] = [
+    [{ USHER_SERVICE_HOST: "10.0.0.7" }, /Kubernetes .* enableServiceLinks: false/],
+    [{ USHER_SERVICE_PORT_HTTP: "8080" }, /Kubernetes/],
+    [{ USHER_PORT: "tcp://10.0.0.7:8080" }, /^USHER_PORT .*Kubernetes/],
+    [{ USHER_PORT_8080_TCP: "tcp://10.0.0.7:8080" }, /Kubernetes/],
+    [{ USHER_PORT_8080_TCP_ADDR: "10.0.0.7" }, /Kubernetes/],
+    [{ USHER_NODES_PORT: "tcp://10.0.0.7:8080" }, /Kubernetes/],
     [{ USHER_PRT: "1" }, /^USHER_PRT is not a setting; --help lists them$/],
     [{ USHER_PORT: "x" }, /^USHER_PORT is "x", but takes a whole number from 0 to 65535$/],
     [{ USHER_PORT: "-1" }, /USHER_PORT/],
@@ -53,7 +87,15 @@ describe("config", () => {
     [{ USHER_DEV: "0" }, /USHER_TENANTS/],
     [{ USHER_NATS_URL: "nats://a" }, /needs both/],
     [{ USHER_REDIS_URL: "redis://a" }, /needs both/],
-    [{ ...cluster, USHER_REDIS_URL: "http://a" }, /redis:\/\//],
+    [{ ...cluster, USHER_REDIS_URL: "http://a" }, /redis:\/\/.* rediss-cluster:\/\//],
+    [{ ...cluster, USHER_REDIS_URL: "redisss://a" }, /rediss:\/\//],
+    [{ USHER_ORIGINS: "https://a.example,shop.example" }, /USHER_ORIGINS has "shop.example", .* no origin/],
+    [{ USHER_ORIGINS: "https://shop.example/app" }, /without a path/],
+    [{ USHER_ORIGINS: "https://shop.example/?" }, /no origin/],
+    [{ USHER_ORIGINS: "https://u@shop.example" }, /no origin/],
+    [{ USHER_ORIGINS: "https:shop.example" }, /no origin/],
+    [{ USHER_ORIGINS: "*" }, /leave the setting empty/],
+    [{ USHER_ORIGINS: "null" }, /no origin/],
     [{ ...cluster, USHER_SECRET: "" }, /USHER_SECRET/],
     [{ ...cluster, USHER_TENANTS: "" }, /USHER_TENANTS/],
   ];

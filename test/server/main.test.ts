@@ -123,6 +123,15 @@ describe("the program", () => {
     expect(program.out).not.toContain("Usher is listening");
   });
 
+  it("warns of development mode that nobody asked for where others can reach it, and serves", async () => {
+    const open = start({ USHER_HOST: "0.0.0.0" });
+    await portOf(open);
+    expect(open.err).toMatch(/"level":40.*development mode, and others can reach this address/);
+    const own = start({});
+    await portOf(own);
+    expect(own.err).not.toContain("development mode");
+  });
+
   it("serves, sends its clients away when told twice to stop, and ends well", async () => {
     const program = start({ USHER_DRAIN_MS: "200" });
     const port = await portOf(program);

@@ -79,7 +79,8 @@ async function rows({ store, scheduler }: World): Promise<unknown> {
   return JSON.parse(
     JSON.stringify({ ...state, due })
       .replace(/1[67]\d{11}/g, "a time")
-      .replace(/\/[\w-]{16}"/g, '/a producer"'),
+      .replace(/\/[\w-]{16}"/g, '/a producer"')
+      .replace(/"p\\":\\"[\w-]{16}/g, '"p\\":\\"a producer'),
   );
 }
 

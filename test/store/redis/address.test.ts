@@ -29,8 +29,16 @@ describe("redis url", () => {
     "redis://h:99999",
     "redis://h:x",
     "redis://u:secret@h:1/x",
+    "redis://u:s@secret@h",
+    "redis-cluster://u:p@a:1,v:secret@b:1",
+    "redis://u:secret%@h",
   ])("refuses %s, without repeating a password", (url) => {
     expect(() => parseRedisUrl(url)).toThrow(expect.objectContaining({ code: "STORE_CONFIG" }));
     expect(() => parseRedisUrl(url)).not.toThrow(/secret/);
+  });
+
+  it("says how to write a password with an @ in it", () => {
+    expect(() => parseRedisUrl("redis://u:p@ss@h")).toThrow("percent-encode @");
+    expect(read("redis://u:p%40ss@h")).toBe("h:6379 u/p@ss/0");
   });
 });
