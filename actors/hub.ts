@@ -15,6 +15,7 @@ import { decodeAddress, shardOf } from "./address.ts";
 import { Bulkhead, servingNode } from "./bulkhead.ts";
 import { EncodedEvent, type WireEvent } from "./encoded-event.ts";
 import { Replays, type Page } from "./replays.ts";
+import { followMs } from "./runtime/publisher.ts";
 import type { AskReply, FollowedTail, FollowItem, ShardEnvelope } from "./runtime/envelope.ts";
 
 /** Somebody here who follows a log. */
@@ -54,7 +55,6 @@ const refollowBatch = 32;
 const refollowsAtOnce = 1;
 /** Pages that may be asked for at a time with the follow; who follows beyond that reads for itself. */
 const pagesMax = 512;
-const askMs = 5000;
 const againBaseMs = 100;
 const againCapMs = 3000;
 
@@ -186,7 +186,7 @@ export class Hub {
     const all = [...this.#due];
     this.#due.clear();
     for (const [shard, due] of all) {
-      for (const items of this.#batchesOf([...due])) void this.#ask(shard, items);
+      for (const items of this.#batchesOf([...due])) void this.#askUntilAnswered(shard, items);
     }
   }
 
@@ -196,9 +196,10 @@ export class Hub {
       for (const items of this.#batchesOf(all.slice(i, i + refollowBatch))) {
         if (await this.#ask(shard, items)) continue;
         // Nobody serves it yet: the rest comes later, too, and other shards come before.
-        const rest = all.slice(i + refollowBatch).filter((followed) => this.#isCurrent(followed));
-        if (rest.length > 0) this.#askAgain(shard, rest.flatMap(itemsOf));
-        return;
+        return this.#askAgain(
+          shard,
+          all.slice(i).map(({ log }) => log),
+        );
       }
     }
   }
@@ -211,17 +212,22 @@ export class Hub {
     return batches;
   }
 
-  /** False when the owner has not answered: then it is asked again later. */
+  async #askUntilAnswered(shard: number, items: readonly FollowItem[]): Promise<void> {
+    if (await this.#ask(shard, items)) return;
+    this.#askAgain(
+      shard,
+      items.map(({ to }) => to),
+    );
+  }
+
+  /** False when the owner has not answered. */
   async #ask(shard: number, wanted: readonly FollowItem[]): Promise<boolean> {
     const items = this.#pages + pagesIn(wanted) <= pagesMax ? wanted : wanted.map(withoutPage);
     const pages = pagesIn(items);
     this.#pages += pages;
-    const reply = await this.#parts.ask({ k: "follow", shard, items }, askMs);
+    const reply = await this.#parts.ask({ k: "follow", shard, items }, followMs);
     this.#pages -= pages;
-    if (reply?.kind !== "tails") {
-      this.#askAgain(shard, items);
-      return false;
-    }
+    if (reply?.kind !== "tails") return false;
     this.#failures.delete(shard);
     const byLog = new Map<string, Map<string | undefined, FollowedTail>>();
     for (const tail of reply.tails) {
@@ -239,15 +245,15 @@ export class Hub {
   }
 
   /** Later and later, and not all nodes at once; the jitter needs no random source to differ by node and shard. */
-  #askAgain(shard: number, items: readonly FollowItem[]): void {
+  #askAgain(shard: number, logs: readonly string[]): void {
     const failures = (this.#failures.get(shard) ?? 0) + 1;
     this.#failures.set(shard, failures);
     const { clock, routing } = this.#parts;
     const spread = (hash32(`${routing.self.node}/${shard}/${failures}`) % 1000) / 1000;
     const delayMs = Math.min(againCapMs, againBaseMs * 2 ** Math.min(failures, 10)) * (0.5 + spread / 2);
     clock.after(delayMs, () => {
-      for (const { to } of items) {
-        const followed = this.#followed.get(to);
+      for (const log of logs) {
+        const followed = this.#followed.get(log);
         if (followed !== undefined) this.#want(followed);
       }
       if (!this.#byShard.has(shard)) this.#failures.delete(shard);

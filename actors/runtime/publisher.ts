@@ -24,8 +24,8 @@ interface Published {
   readonly event: WireEvent;
 }
 
-/** A node that follows waits this long for its answer, and asks again after that (hub.ts). */
-const followMs = 5000;
+/** A node that follows waits this long for its answer, and asks again after that. Milliseconds. */
+export const followMs = 5000;
 /** What a device has missed while it was away for a moment; who has missed more reads the rest from the log. */
 const pageMost = { limit: 32, bytes: 32 * 1024 } as const;
 /** Characters of all pages in one answer; whose page does not fit reads for itself. */

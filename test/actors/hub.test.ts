@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Listener } from "../../actors/hub.ts";
 import { wireOf } from "../../actors/encoded-event.ts";
 import type { LogEvent } from "../../protocol/events.ts";
-import { logOf } from "./edge-world.ts";
+import { logOf, shardOfConversation } from "./edge-world.ts";
 
 import { conv, hubWorld, listener, log, shard, tailsOf, type Asked, type Heard } from "./hub-world.ts";
 
@@ -120,6 +120,22 @@ describe("hub", () => {
     await time.advance(4000);
     for (const one of asked) for (const { to } of one.envelope.items) again.add(to);
     expect(again.size).toBe(800);
+  });
+
+  it("forgets nothing of a shard whose first ask is not answered", async () => {
+    const { hub, time, asked, routing } = hubWorld();
+    const ids = Array.from({ length: 5000 }, (_, i) => `s.u${i}.1`);
+    const other = ids.find((id) => shardOfConversation(id) === shard) ?? "";
+    for (let i = 0; i < 300; i++) hub.follow(log, listener(`v.u${i}`));
+    hub.follow(logOf(other), listener());
+    await time.advance(0);
+    asked.splice(0);
+    routing.move(shard, "b");
+    await time.advance(0);
+    asked.shift()?.answer({ kind: "busy" });
+    await time.advance(4000);
+    const logs = asked.flatMap(({ envelope }) => envelope.items.map(({ to }) => to));
+    expect(new Set(logs)).toEqual(new Set([log, logOf(other)]));
   });
 
   it("asks for many of one group in several asks when it follows again", async () => {
