@@ -109,6 +109,11 @@ export class ConversationDraft {
     this.effects.push({ do: "answer", answer: { kind: "nack", code } });
   }
 
+  /** Tells who asked that it was taken note of. */
+  reply(): void {
+    this.effects.push({ do: "reply", value: null });
+  }
+
   /** Tells the session of a staff member. */
   tellStaff(user: UserId, message: SessionMessage): void {
     this.effects.push({

@@ -66,8 +66,9 @@ function handle(draft: ConversationDraft, message: Message): void {
       return onFull(draft, message.ticket);
     case "read": {
       const standing = standingOf(draft, message.by);
-      if (standing === "stranger" || standing === "outsider") return;
-      return onRead(draft, message.by, message.seq, message.count);
+      if (standing !== "stranger" && standing !== "outsider")
+        onRead(draft, message.by, message.seq, message.count);
+      return draft.reply();
     }
     case "timer":
       if (message.id === "idle") return onIdleTimer(draft);

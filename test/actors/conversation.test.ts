@@ -26,7 +26,7 @@ const ack = { kind: "ack", seq: expect.any(Number) };
 const nack = (code: string): object => ({ kind: "nack", code });
 
 function read(world: World, conv: Address, by: typeof vic, seq: number, count: number): void {
-  world.step(conv, { kind: "read", by, seq, count });
+  expect(world.ask(conv, { kind: "read", by, seq, count })).toBeNull();
 }
 
 function unread(world: World, conv: Address, by: typeof vic): { read: number; unread: number } {
@@ -203,6 +203,7 @@ describe("read marks", () => {
     read(world, conv, vic, seq - 2, 0);
     expect(unread(world, conv, vic)).toEqual({ read: seq - 1, unread: 1 });
     read(world, conv, vic, seq + 5, 9);
+    read(world, conv, val, seq, 2);
     expect(unread(world, conv, vic)).toEqual({ read: seq - 1, unread: 1 });
     expect(world.actor(conv).broadcasts).toEqual([
       { to: "all", frame: { t: "read", conv: conv.id, user: vic.user, role: "visitor", seq: seq - 1 } },

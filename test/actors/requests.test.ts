@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { Principal } from "../../actors/messages.ts";
 import { principalOf } from "../../actors/principal.ts";
 import { ownConversation } from "../../actors/requests.ts";
+import type { ShardEnvelope } from "../../actors/runtime/envelope.ts";
 import type { ConversationId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
-import { edgeWorld, type EdgeWorld, type ScriptedClient } from "./edge-world.ts";
+import { edgeWorld, holding, type EdgeWorld, type ScriptedClient } from "./edge-world.ts";
 
 const conv = "s.ann.1" as ConversationId;
 
@@ -154,6 +155,11 @@ describe("typing", () => {
   });
 });
 
+/** The read marks that conversations were asked to keep. */
+function marksOf(world: EdgeWorld): readonly ShardEnvelope[] {
+  return world.asked.filter((envelope) => envelope.k === "actor" && envelope.message.kind === "read");
+}
+
 describe("read", () => {
   it("is told once a second, the highest number, with the count that the log has for this reader", async () => {
     const { world, client } = await withLog(6, 3);
@@ -162,7 +168,7 @@ describe("read", () => {
     await client.say({ t: "read", conv, seq: 5 });
     await client.say({ t: "read", conv, seq: 4 });
     await world.time.advance(1500);
-    const told = world.sent.filter(({ k }) => k === "actor");
+    const told = marksOf(world);
     expect(told).toMatchObject([{ message: { kind: "read", seq: 5, count: 4 } }]);
   });
 
@@ -172,11 +178,26 @@ describe("read", () => {
     world.storeAway = true;
     await client.say({ t: "read", conv, seq: 3 });
     await world.time.advance(3000);
-    expect(world.sent.filter(({ k }) => k === "actor")).toEqual([]);
+    expect(marksOf(world)).toEqual([]);
     world.storeAway = false;
     client.input.closed();
     await world.time.advance(100);
-    expect(world.sent.filter(({ k }) => k === "actor")).toMatchObject([{ message: { seq: 3 } }]);
+    expect(marksOf(world)).toMatchObject([{ message: { seq: 3 } }]);
+  });
+
+  it("is told again until the conversation has kept it, whoever owns that meanwhile", async () => {
+    const { world, client } = await withLog(3);
+    await client.say({ t: "follow", id: 1, conv });
+    const letOut = holding(world, "actor");
+    await client.say({ t: "read", conv, seq: 2 });
+    await world.time.advance(1500);
+    expect(marksOf(world)).toMatchObject([{ message: { seq: 2 } }]);
+    await letOut({ kind: "busy" });
+    await world.time.advance(1500);
+    expect(marksOf(world)).toMatchObject([{ message: { seq: 2 } }, { message: { seq: 2 } }]);
+    await letOut({ kind: "value", value: null });
+    await world.time.advance(5000);
+    expect(marksOf(world)).toHaveLength(2);
   });
 
   it("cannot claim numbers that the log does not have", async () => {
@@ -186,7 +207,7 @@ describe("read", () => {
     await world.time.advance(1500);
     await client.say({ t: "read", conv, seq: Number.MAX_SAFE_INTEGER });
     await world.time.advance(1500);
-    expect(world.sent.filter(({ k }) => k === "actor")).toEqual([]);
+    expect(marksOf(world)).toEqual([]);
   });
 });
 
