@@ -7,10 +7,10 @@
  */
 import { closeCodes, comeBack } from "../protocol/codes.ts";
 import { isToken } from "./check.ts";
+import { attempted, type Cancel, type Environment } from "./environment.ts";
 import { Link, lostCode } from "./link.ts";
 import { Reconnect } from "./reconnect.ts";
 import type { ClientFrame, ServerFrame } from "../protocol/frames.ts";
-import type { Cancel, Environment } from "./environment.ts";
 
 /** The connection as an application may show it. */
 export type ConnectionState =
@@ -267,15 +267,6 @@ export class Connector {
     this.#attempt = Math.max(this.#attempt + 1, known + 1, Math.floor(this.#environment.wall()));
     attempted(() => this.#environment.storage?.set(key, String(this.#attempt)));
     return this.#attempt;
-  }
-}
-
-/** A storage that is full or forbidden helps no less than none. */
-function attempted<T>(use: () => T): T | undefined {
-  try {
-    return use();
-  } catch {
-    return undefined;
   }
 }
 

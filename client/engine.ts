@@ -13,6 +13,7 @@ import { Connector, type ConnectionState, type Endpoint } from "./connector.ts";
 import { findEffects } from "./doubt.ts";
 import { Emitter } from "./emitter.ts";
 import { Feed } from "./feed.ts";
+import { Leftovers } from "./leftovers.ts";
 import { ReadMarks, type ReadMark } from "./read-marks.ts";
 import { Outbox, type Receipt, type Settled, type SyncWanted } from "./outbox.ts";
 import { Refusal } from "./refusal.ts";
@@ -35,6 +36,8 @@ export class Engine {
     { resolve: (receipt: Receipt) => void; reject: (error: Error) => void }
   >();
   readonly #reads = new ReadMarks();
+  readonly #leftovers: Leftovers | undefined;
+  readonly #url: string;
   #state: ConnectionState = { state: "connecting" };
   #cancelTimer: Cancel = () => {};
   #cancelAck: Cancel | undefined;
@@ -44,6 +47,14 @@ export class Engine {
     this.events = new Emitter((error) => this.#failed(error));
     const random = (): number => environment.random();
     this.outbox = new Outbox(() => environment.id(), random);
+    this.#url = endpoint.url;
+    const { shelf } = environment;
+    this.#leftovers =
+      shelf === undefined
+        ? undefined
+        : new Leftovers(shelf, environment, this.outbox, () => {
+            this.#pump();
+          });
     this.#requests = new Requests(random);
     this.feed = new Feed(
       {
@@ -131,6 +142,7 @@ export class Engine {
 
   /** Sends whatever is due, and comes back when more will be. */
   #pump(): void {
+    this.#leftovers?.save();
     this.#cancelTimer();
     if (!this.#connector.online) return;
     const now = this.#environment.now();
@@ -201,6 +213,7 @@ export class Engine {
     if (!this.feed.welcome(frame)) return;
     if (!again) this.#connector.welcomed(frame.url);
     this.#pump();
+    void this.#leftovers?.welcomed(`${frame.session} ${this.#url}`);
   }
 
   /** A conversation is followed from now on, unless it was given up before the answer came. */
@@ -296,6 +309,7 @@ export class Engine {
     if (state.state === "stopped") {
       this.#cancelTimer();
       this.#requests.stop();
+      this.#leftovers?.stop();
       for (const { reject } of this.#waiting.values())
         reject(new Refusal("STOPPED", state.reason || undefined));
       this.#waiting.clear();

@@ -22,6 +22,22 @@ export interface ClientStorage {
 }
 
 /**
+ * Records that outlive a page, each held by at most one load of the SDK at a time. What is held is let go when its page
+ * or process ends, however it ends. Any method may throw, as a full or forbidden storage does.
+ */
+export interface Shelf {
+  /** The names of all records. */
+  names(): readonly string[];
+  read(name: string): string | undefined;
+  /** Writes a record that is held. */
+  write(name: string, text: string): void;
+  /** Removes a record that is held. */
+  remove(name: string): void;
+  /** Takes hold of a name; resolves to what lets go of it, or to undefined while another load holds it. */
+  hold(name: string): Promise<Cancel | undefined>;
+}
+
+/**
  * All that the SDK needs from outside: time, chance, sockets. A browser, Node and the simulator each pass their own.
  */
 export interface Environment {
@@ -38,6 +54,8 @@ export interface Environment {
   /** Opens a socket; may throw when the address is malformed. */
   openSocket(url: string, subprotocol: string): ClientSocket;
   readonly storage?: ClientStorage;
+  /** Where messages without an answer are kept for the next page; without it they end with this one. */
+  readonly shelf?: Shelf;
   /** Runs whenever the device may have slept or changed its network: the tab is shown again, the line is back. */
   onWake?(run: () => void): Cancel;
 }
@@ -51,4 +69,13 @@ export function idFromBytes(bytes: Uint8Array): string {
     for (const shift of [18, 12, 6, 0]) id += alphabet.charAt((group >> shift) & 63);
   }
   return id;
+}
+
+/** What a storage answers; undefined when it is full or forbidden, since that helps no less than none. */
+export function attempted<T>(use: () => T): T | undefined {
+  try {
+    return use();
+  } catch {
+    return undefined;
+  }
 }

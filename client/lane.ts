@@ -30,6 +30,8 @@ export interface Entry {
 /** The commands of one producer and target. */
 export class Lane {
   readonly target: string;
+  /** What it was taken over from; undefined for commands that were given to this load of the SDK. */
+  readonly adopted: string | undefined;
   producer: string;
   entries: Entry[] = [];
   window: number = limits.maxInFlight;
@@ -48,10 +50,18 @@ export class Lane {
   /** The last number that left the lane and was not given up. */
   #accepted = 0;
 
-  constructor(target: string, producer: string, wallMs: number) {
+  constructor(target: string, producer: string, wallMs: number, adopted?: string) {
     this.target = target;
+    this.adopted = adopted;
     this.producer = producer;
     this.provenAtWall = wallMs;
+  }
+
+  /** Goes on where another load of the SDK ended: its numbers stay, and `after` is the last one that it had let go. */
+  takeOver(entries: readonly Entry[], after: number): void {
+    this.entries = [...entries];
+    this.#accepted = after;
+    this.#next = (entries.at(-1)?.n ?? after) + 1;
   }
 
   /** Puts a command behind the others and numbers it. */

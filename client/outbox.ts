@@ -57,9 +57,24 @@ const maxSends = 3;
 const maxSetbackMs = 10_000;
 const maxLanes = 1024;
 
+/** The unanswered messages of one producer, as they are kept for the next load of the SDK. */
+export interface Unsent {
+  readonly target: string;
+  readonly producer: string;
+  /** The last number before them that was not given up. */
+  readonly after: number;
+  /** Wall time before which none of them was sent: the server knows the producer for a day after. */
+  readonly at: number;
+  readonly entries: readonly { readonly n: number; readonly since: number; readonly body: CommandBody }[];
+}
+
 /** Where a command is numbered: its conversation, or one's own session. */
 function targetOf(body: CommandBody): string {
   return "conv" in body ? body.conv : sessionTarget;
+}
+
+function isSaid(body: CommandBody): boolean {
+  return body.t === "send" || body.t === "note";
 }
 
 /** All unanswered commands of one client. */
@@ -72,6 +87,7 @@ export class Outbox {
   #nextKey = 1;
   /** Commands sent so far. */
   #served = 0;
+  #changes = 0;
 
   constructor(newProducer: () => string, random: () => number) {
     this.#newProducer = newProducer;
@@ -88,7 +104,47 @@ export class Outbox {
     this.#nextKey += 1;
     const fresh = { state: "unsent", sentAt: 0, sends: 0, firstSentWall: undefined } as const;
     lane.add({ key, body, since, ...fresh });
+    this.#changes++;
     return key;
+  }
+
+  /** Grows whenever `unsent` may say something else. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /**
+   * The messages without an answer, per producer. What else somebody did is not among them: to close or to hand over a
+   * conversation is meant for the moment.
+   * @param adopted of those that `adopt` took under that name; without it of all that were given to this load
+   */
+  unsent(wallMs: number, adopted?: string): Unsent[] {
+    return [...this.#lanes.values()].flatMap((lane) => {
+      const said = lane.entries.filter((entry) => isOpen(entry) && isSaid(entry.body));
+      const [first] = said;
+      if (first === undefined || lane.adopted !== adopted) return [];
+      const { target, producer } = lane;
+      const at = Math.min(...said.map(({ firstSentWall = wallMs }) => firstSentWall));
+      const entries = said.map(({ n, since, body }) => ({ n, since, body }));
+      return [{ target, producer, after: lane.afterOf(first), at, entries }];
+    });
+  }
+
+  /**
+   * Goes on with what another load has left, under its producers and numbers: what had its effect already is a repeat.
+   * @param name what these are called in `unsent`
+   */
+  adopt(name: string, left: readonly Unsent[]): void {
+    for (const { target, producer, after, at, entries } of left) {
+      const lane = new Lane(target, producer, at, name);
+      const fresh = { state: "unsent", sentAt: 0, sends: 0, firstSentWall: at } as const;
+      lane.takeOver(
+        entries.map((entry) => ({ ...entry, ...fresh, key: this.#nextKey++ })),
+        after,
+      );
+      this.#lanes.set(`${name} ${producer}`, lane);
+    }
+    this.#changes++;
   }
 
   /** A connection begins: what the server allows in flight per producer, and a second, as `welcome` says. */
@@ -183,6 +239,7 @@ export class Outbox {
     const entry = lane?.find(frame.n);
     if (!lane || !entry) return undefined;
     lane.settle(entry, "accepted");
+    this.#changes++;
     lane.provenAtWall = wallMs;
     lane.setbacks = 0;
     lane.window = Math.min(this.#maxInFlight, lane.window * 2);
@@ -199,6 +256,7 @@ export class Outbox {
     switch (retryOf(frame)) {
       case "never":
         lane.settle(entry, "refused");
+        this.#changes++;
         return { kind: "refused", key: entry.key, code: frame.code };
       case "same":
         if (frame.code === "RATE_LIMITED") this.#pace.refused(frame.waitMs ?? 0, nowMs);
@@ -228,8 +286,8 @@ export class Outbox {
    * are settled, the rest goes on under a new producer.
    */
   synced(wanted: SyncWanted, found: ReadonlyMap<number, Receipt>, wallMs: number): Settled[] {
-    const lane = this.#lanes.get(wanted.target);
-    if (!lane?.syncing || lane.producer !== wanted.producer) return [];
+    const lane = this.#laneOf(wanted.producer);
+    if (!lane?.syncing) return [];
     const settled: Settled[] = [];
     for (const entry of lane.entries.filter(isOpen)) {
       const receipt = found.get(entry.n);
@@ -245,6 +303,7 @@ export class Outbox {
       lane.settle(entry, "accepted");
     }
     lane.renumber(this.#newProducer(), wallMs);
+    this.#changes++;
     return settled;
   }
 

@@ -1,8 +1,10 @@
 /** The SDK's environment in a browser: the page's clock, `crypto`, `WebSocket`, and signs of waking up. */
 import { idFromBytes, type Cancel, type ClientSocket, type Environment } from "./environment.ts";
+import { browserShelf } from "./shelf-browser.ts";
 
 /** The environment of a web page. */
 export function browserEnvironment(): Environment {
+  const shelf = browserShelf();
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
@@ -14,6 +16,7 @@ export function browserEnvironment(): Environment {
     id: () => idFromBytes(crypto.getRandomValues(new Uint8Array(12))),
     openSocket: openBrowserSocket,
     onWake,
+    ...(shelf === undefined ? {} : { shelf }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ClientSocket, ClientStorage, Environment } from "../../client/environment.ts";
+import type { Cancel, ClientSocket, ClientStorage, Environment, Shelf } from "../../client/environment.ts";
 
 /** A timer of the virtual clock. */
 interface Timer {
@@ -23,10 +23,20 @@ export interface FakeSocket extends ClientSocket {
   drop(code: number, reason?: string): void;
 }
 
+/** A page of a browser: when it closes, nothing of it runs any more and what it held is let go. */
+export interface Page {
+  readonly environment: Environment;
+  close(): void;
+}
+
 /** A virtual clock with sockets that a test scripts. Everything is a function of the seed. */
 export class VirtualWorld {
   readonly sockets: FakeSocket[] = [];
   readonly stored = new Map<string, string>();
+  /** What pages keep for each other. */
+  readonly records = new Map<string, string>();
+  readonly #holders = new Map<string, Page>();
+  #pages = 0;
   /** Called when the client opens a socket. */
   accept: (socket: FakeSocket) => void = () => {};
   wallStart = 1_700_000_000_000;
@@ -92,6 +102,53 @@ export class VirtualWorld {
       },
       ...(options.storage ? { storage } : {}),
     };
+  }
+
+  /** A page beside the others of this world. */
+  page(): Page {
+    const base = this.environment();
+    const sockets: ClientSocket[] = [];
+    const number = ++this.#pages;
+    let open = true;
+    const whileOpen = <T>(use: () => T): T => {
+      if (!open) throw new Error("the page is closed");
+      return use();
+    };
+    const shelf: Shelf = {
+      names: () => whileOpen(() => [...this.records.keys()]),
+      read: (name) => whileOpen(() => this.records.get(name)),
+      write: (name, text) => whileOpen(() => void this.records.set(name, text)),
+      remove: (name) => whileOpen(() => void this.records.delete(name)),
+      hold: (name) => Promise.resolve(whileOpen(() => this.#hold(name, page))),
+    };
+    const page: Page = {
+      environment: {
+        ...base,
+        id: () => `page-${number}-${base.id()}`,
+        after: (delayMs, run) => base.after(delayMs, () => void (open && run())),
+        openSocket: (url, subprotocol) => {
+          const socket = base.openSocket(url, subprotocol);
+          sockets.push(socket);
+          return socket;
+        },
+        shelf,
+      },
+      close: () => {
+        open = false;
+        for (const socket of sockets) {
+          const gone = (): void => {};
+          Object.assign(socket, { onopen: gone, onmessage: gone, onclose: gone, send: gone });
+        }
+        for (const [name, holder] of this.#holders) if (holder === page) this.#holders.delete(name);
+      },
+    };
+    return page;
+  }
+
+  #hold(name: string, page: Page): Cancel | undefined {
+    if (this.#holders.has(name)) return undefined;
+    this.#holders.set(name, page);
+    return () => void this.#holders.delete(name);
   }
 
   /** Lets virtual time pass; all that is due runs in order, and promises in between. */
