@@ -92,7 +92,8 @@ export interface Stored {
 /**
  * Durable truth. Every call is bounded by the adapter. Nothing is ever retried inside: a commit whose answer was lost
  * throws STORE_UNKNOWN_OUTCOME and the owner asks again with the same number.
- * All methods throw Failure STORE_UNAVAILABLE when the store cannot be reached or is loading.
+ * All methods throw Failure STORE_UNAVAILABLE when the store cannot be reached or is loading. Where that goes for a part of
+ * it only, `claim`, `readLogs`, `tails`, `load`, `kept` and `isMember` throw PartialAnswer, with the answers of the others.
  */
 export interface Store {
   /**
@@ -121,7 +122,7 @@ export interface Store {
   obligations(shard: number, limit: number, after?: string): Promise<readonly Stored[]>;
   /**
    * Timers of these shards that are due by the store's time, at most `limit` in all, and of one shard not more than
-   * its share (due-share.ts): those of it that are due longest.
+   * its share (due-share.ts): those of it that are due longest. Shards in a part of the store that is away are left out.
    */
   due(shards: readonly number[], limit: number): Promise<readonly Stored[]>;
   /** Whether each is a member. */

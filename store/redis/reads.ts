@@ -28,8 +28,8 @@ const usualFields = 8;
 
 /** Reads in as few round trips as there are servers. */
 export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
-  /** The answers in the order of the reads. */
-  const read = (reads: readonly Read[]): Promise<readonly unknown[]> =>
+  /** The decoded answers in the order of the reads. */
+  const read = <T>(reads: readonly Read[], decode: (answer: unknown) => T): Promise<readonly T[]> =>
     calls.script(reads, async (connection, group) => {
       const answers = await Promise.all(
         portions(group).map((portion) =>
@@ -40,14 +40,14 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
           ),
         ),
       );
-      return answers.flatMap(list);
+      return answers.flatMap((answer) => list(answer).map(decode));
     });
-  const readLogs: RedisReads["readLogs"] = async (queries) => {
-    const answers = await read(queries.map((query) => logRead(keys, query)));
-    return queries.map((_, i) => decodeSlice(list(answers[i])));
-  };
   return {
-    readLogs,
+    readLogs: (queries) =>
+      read(
+        queries.map((query) => logRead(keys, query)),
+        decodeSlice,
+      ),
     async fences(count) {
       const shards = Array.from({ length: count }, (_, shard) => shard);
       const answers = await calls.ask(
@@ -58,31 +58,27 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
         return owner === undefined ? [] : [{ shard, epoch: Number(epoch), owner, last: Number(last) }];
       });
     },
-    async tails(logs) {
-      const slices = await readLogs(
-        logs.map((log) => ({ ...log, before: Number.MAX_SAFE_INTEGER, limit: 1 })),
-      );
-      return slices.map(({ events }) => events[0]?.event);
-    },
-    async load(entities) {
-      const answers = await read(
+    tails: (logs) =>
+      read(
+        logs.map((log) => logRead(keys, { ...log, before: Number.MAX_SAFE_INTEGER, limit: 1 })),
+        (answer) => decodeSlice(answer).events[0]?.event,
+      ),
+    load: (entities) =>
+      read(
         entities.map(({ shard, entity }) => ({
           shard,
           key: keys.entity(shard, entity),
           args: ["e"],
           most: usualFields,
         })),
-      );
-      return answers.map((answer) =>
-        Object.fromEntries(chunks(list(answer), 2).map(([field, value]) => [String(field), String(value)])),
-      );
-    },
-    async kept(records) {
-      const answers = await read(
+        (answer) =>
+          Object.fromEntries(chunks(list(answer), 2).map(([field, value]) => [String(field), String(value)])),
+      ),
+    kept: (records) =>
+      read(
         records.map(({ shard, key }) => ({ shard, key: keys.kept(shard, key), args: ["k"], most: 1 })),
-      );
-      return answers.map((answer) => (typeof answer === "string" ? answer : undefined));
-    },
+        (answer) => (typeof answer === "string" ? answer : undefined),
+      ),
     obligations: (shard, limit, after) =>
       calls.scriptAll([{ shard }], async (connection) => {
         const from = after === undefined ? "-" : `(${after}`;
@@ -121,17 +117,16 @@ export function redisReads(calls: RedisCalls, keys: RedisKeys): RedisReads {
         .slice(0, limit)
         .map(({ timer }) => timer);
     },
-    async isMember(queries) {
-      const answers = await read(
+    isMember: (queries) =>
+      read(
         queries.map(({ shard, set, member }) => ({
           shard,
           key: keys.members(shard, set),
           args: ["s", member],
           most: 1,
         })),
-      );
-      return answers.map((answer) => answer === 1);
-    },
+        (answer) => answer === 1,
+      ),
     stamped: () =>
       calls.scriptAll([{ shard: keys.commonPartition }], async (connection) =>
         list(await connection.run(scripts.stamp, [keys.stamps], [])).map(String),
@@ -147,8 +142,8 @@ function logRead(keys: RedisKeys, query: LogQuery): Read {
 }
 
 /** A log as read.lua tells it: its length, the number of the first event that follows, events. */
-function decodeSlice(answer: readonly unknown[]): LogSlice {
-  const [end, first, ...events] = answer;
+function decodeSlice(answer: unknown): LogSlice {
+  const [end, first, ...events] = list(answer);
   return {
     events: events.map((event, i) => ({ seq: Number(first) + i, event: String(event) })),
     end: Number(end),
