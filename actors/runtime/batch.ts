@@ -1,9 +1,10 @@
 import type { Clock } from "../../base/clock.ts";
+import { answersOf } from "../../store/partial-answer.ts";
 
 /**
  * Gathers single queries of one turn of the event loop into one call: many actors that wake in a storm cost one round
  * trip. Calls are split at `max` queries.
- * @returns asks one; rejects when the call that carried it fails
+ * @returns asks one; rejects when the call that carried it fails, and does not bring its answer all the same
  */
 export function batched<Query, Result>(
   clock: Clock,
@@ -16,7 +17,11 @@ export function batched<Query, Result>(
       const results = await call(group.map(({ query }) => query));
       group.forEach(({ resolve }, i) => resolve(results[i] as Result));
     } catch (error) {
-      for (const { reject } of group) reject(error);
+      const answers = answersOf<Result>(error);
+      for (const [i, { resolve, reject }] of group.entries()) {
+        if (answers.has(i)) resolve(answers.get(i) as Result);
+        else reject(error);
+      }
     }
   };
   const flush = (): void => {

@@ -9,6 +9,7 @@ import { fullJitterMs, type Random } from "../../base/random.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Counter, Histogram, Metrics } from "../../base/metrics.ts";
+import { answersOf } from "../../store/partial-answer.ts";
 import type { ClaimResult, Owner, Store, Verdict } from "../../store/store.ts";
 import type { Batch, Lane, LaneSender } from "./lane.ts";
 
@@ -221,25 +222,29 @@ export class Committer implements LaneSender {
     const open = lanes.filter((lane) => !lane.closed);
     if (open.length === 0) return;
     const doubts = open.map((lane) => lane.doubts);
-    let results: readonly ClaimResult[];
+    let results: ReadonlyMap<number, ClaimResult>;
     try {
-      results = await store.claim(
-        owner(),
-        open.map(({ shard, epoch }) => ({ shard, epoch })),
-      );
+      const claims = open.map(({ shard, epoch }) => ({ shard, epoch }));
+      results = new Map((await store.claim(owner(), claims)).entries());
     } catch (error) {
       log.debug("claiming again failed", { error: messageOf(error) });
-      clock.after(this.#backoffMs(attempt), () => void this.#claimAgain(open, attempt + 1));
-      return;
+      results = answersOf<ClaimResult>(error);
     }
+    const unanswered: Lane[] = [];
     for (const [i, lane] of open.entries()) {
+      const result = results.get(i);
+      if (result === undefined) {
+        unanswered.push(lane);
+        continue;
+      }
       this.#busy.delete(lane);
-      const result = results[i];
-      if (result !== undefined) lane.reclaimed(result, doubts[i] ?? 0);
+      lane.reclaimed(result, doubts[i] ?? 0);
       if (lane.closed) continue;
       if (lane.doubted) this.#claimSoon(lane);
       else this.#dirty.add(lane);
     }
+    if (unanswered.length > 0)
+      clock.after(this.#backoffMs(attempt), () => void this.#claimAgain(unanswered, attempt + 1));
     this.#pump();
   }
 }

@@ -1,7 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { Failure } from "../../base/errors.ts";
 import { memoryStore } from "../../store/memory.ts";
+import { PartialAnswer } from "../../store/partial-answer.ts";
 import type { Owner, ShardCommit, Store } from "../../store/store.ts";
+import { unavailable } from "../../store/verdict.ts";
 
 /**
  * What becomes of a write call: `fine`; `lost`: applied, the answer never arrives; `late`: the call fails and is applied
@@ -15,6 +17,8 @@ export interface FaultyStore extends Store {
   fate: StoreFate;
   /** While true every read fails. */
   deaf: boolean;
+  /** The shards of a part that is away. */
+  readonly missing: Set<number>;
   /** Write calls in flight now, and the most there were at once. */
   readonly inFlight: number;
   readonly mostInFlight: number;
@@ -58,12 +62,26 @@ export function faultyStore(clock: Clock): FaultyStore {
     if (store.deaf) throw new Failure("STORE_UNAVAILABLE", "the store is away");
     return work();
   };
+  const missing = new Set<number>();
+  /** Asks for what is not missing. */
+  const partly = async <I extends { readonly shard: number }, T>(
+    items: readonly I[],
+    ask: (items: readonly I[]) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> => {
+    const present = [...items.keys()].filter((i) => !missing.has(items[i]?.shard ?? -1));
+    if (present.length === items.length) return ask(items);
+    const away = unavailable("a part of it is away");
+    if (present.length === 0) throw away;
+    const results = await ask(items.filter(({ shard }) => !missing.has(shard)));
+    throw new PartialAnswer(new Map(present.map((i, n) => [i, results[n]])), away);
+  };
   let inFlight = 0;
   let mostInFlight = 0;
   const asked: (readonly ShardCommit[])[] = [];
   const store: FaultyStore = {
     fate: "fine",
     deaf: false,
+    missing,
     asked,
     get inFlight() {
       return inFlight;
@@ -82,24 +100,36 @@ export function faultyStore(clock: Clock): FaultyStore {
       connected = on;
       for (const handler of handlers) handler(on);
     },
-    claim: (owner, claims) => write((at) => at.claim(owner, claims)),
+    claim: (owner, claims) => partly(claims, (some) => write((at) => at.claim(owner, some))),
     async commit(owner: Owner, commits) {
       asked.push(commits.map((commit) => ({ ...commit, writes: [...commit.writes] })));
       mostInFlight = Math.max(mostInFlight, ++inFlight);
       try {
-        return await write((at) => at.commit(owner, commits));
+        const some = commits.filter(({ shard }) => !missing.has(shard));
+        if (some.length === commits.length) return await write((at) => at.commit(owner, commits));
+        if (some.length > 0) await write((at) => at.commit(owner, some));
+        throw new Failure("STORE_UNKNOWN_OUTCOME", "a part of it is away", { partial: some.length > 0 });
       } finally {
         inFlight--;
       }
     },
     fences: (shards) => read(() => inner.fences(shards)),
-    readLogs: (queries) => read(() => inner.readLogs(queries)),
-    tails: (logs) => read(() => inner.tails(logs)),
-    load: (entities) => read(() => inner.load(entities)),
-    kept: (keys) => read(() => inner.kept(keys)),
-    obligations: (shard, limit, after) => read(() => inner.obligations(shard, limit, after)),
-    due: (shards, limit) => read(() => inner.due(shards, limit)),
-    isMember: (queries) => read(() => inner.isMember(queries)),
+    readLogs: (queries) => partly(queries, (some) => read(() => inner.readLogs(some))),
+    tails: (logs) => partly(logs, (some) => read(() => inner.tails(some))),
+    load: (entities) => partly(entities, (some) => read(() => inner.load(some))),
+    kept: (keys) => partly(keys, (some) => read(() => inner.kept(some))),
+    async obligations(shard, limit, after) {
+      if (missing.has(shard)) throw unavailable("a part of it is away");
+      return read(() => inner.obligations(shard, limit, after));
+    },
+    due: (shards, limit) =>
+      read(() =>
+        inner.due(
+          shards.filter((shard) => !missing.has(shard)),
+          limit,
+        ),
+      ),
+    isMember: (queries) => partly(queries, (some) => read(() => inner.isMember(some))),
     stamp: (node, ttlMs) => inner.stamp(node, ttlMs),
     stamped: () => inner.stamped(),
     runId: () => read(async () => `run ${run}`),

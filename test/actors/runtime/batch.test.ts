@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { batched } from "../../../actors/runtime/batch.ts";
+import { PartialAnswer } from "../../../store/partial-answer.ts";
 import { virtualTime } from "../../support/virtual-clock.ts";
 import { watch } from "./rig.ts";
 
@@ -28,5 +29,22 @@ describe("batched", () => {
     const seen = [1, 2, 3].map((query) => watch(ask(query).catch(() => "rejected")));
     await time.advance(1);
     expect(seen.map(({ value }) => value)).toEqual([1, "rejected", 3]);
+  });
+
+  it("gives what was answered while a part of the store is away, also where the answer is that there is nothing", async () => {
+    const time = virtualTime();
+    const cause = new Error("scripted");
+    const ask = batched(time.clock(), 9, async (queries: readonly number[]): Promise<readonly unknown[]> => {
+      expect(queries).toEqual([1, 2, 3]);
+      const answers = new Map([
+        [0, "zero"],
+        [2, undefined],
+      ]);
+      throw new PartialAnswer(answers, cause);
+    });
+    const seen = [1, 2, 3].map((query) => watch(ask(query).catch(() => "rejected")));
+    await time.advance(1);
+    expect(seen.map(({ value }) => value)).toEqual(["zero", "rejected", undefined]);
+    expect(seen.every(({ done }) => done)).toBe(true);
   });
 });

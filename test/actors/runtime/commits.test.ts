@@ -162,6 +162,21 @@ describe("committer", () => {
     expect([host.restored, host.lost, lane.closed]).toEqual([1, 0, true]);
   });
 
+  it("claims shards again while a part of the store is away that others need", async () => {
+    const made = commitRig();
+    const all = await hosts(made, 3);
+    made.store.missing.add(1);
+    made.committer.doubt(all.flatMap(({ lane }) => lane ?? []));
+    for (const host of all) if (host.shard !== 1) host.add();
+    await made.time.advance(100);
+    expect(all.map(({ acked }) => acked)).toEqual([[1], [], [1]]);
+    expect(all.map(({ lane }) => lane?.doubted)).toEqual([false, true, false]);
+    made.store.missing.clear();
+    all[1]?.add();
+    await made.time.advance(2000);
+    expect(all.map(({ acked }) => acked)).toEqual([[1], [1], [1]]);
+  });
+
   it("is not quiet while it replays", async () => {
     const { made, host, lane } = await one();
     for (let i = 0; i < 3; i++) {
@@ -261,6 +276,7 @@ describe("committer", () => {
       { weight: 1, arbitrary: fc.record({ do: fc.constant("doubt" as const) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("fence" as const), shard: fc.nat(2) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("freeze" as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant("part" as const), shard: fc.nat(2) }) },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
@@ -268,6 +284,17 @@ describe("committer", () => {
         const all = await hosts(made, 3);
         const acked = new Map<LaneHost, number[]>(all.map((host) => [host, []]));
         let epoch = 1;
+        /** The test's own calls reach all of the store. */
+        const well = async <T>(work: () => Promise<T>): Promise<T> => {
+          const { fate } = made.store;
+          const missing = [...made.store.missing];
+          made.store.fate = "fine";
+          made.store.missing.clear();
+          const result = await work();
+          made.store.fate = fate;
+          for (const shard of missing) made.store.missing.add(shard);
+          return result;
+        };
         /** A host that was told to comes back; what it acknowledged has to be there, unless it was told of a loss. */
         const tend = async (): Promise<void> => {
           for (const host of all) {
@@ -277,17 +304,14 @@ describe("committer", () => {
             // Fenced before it could replay: neither its memory nor the store holds what was forgotten.
             const fencedEarly = host.fences.splice(0).length > 0 && host.forgotten;
             if (host.lost > 0 || fencedEarly) {
-              const stored = new Set(await host.stored());
+              const stored = new Set(await well(() => host.stored()));
               acked.set(
                 host,
                 known.filter((id) => stored.has(id)),
               );
               host.lost = 0;
             }
-            const { fate } = made.store;
-            made.store.fate = "fine";
-            await host.begin(++epoch);
-            made.store.fate = fate;
+            await well(() => host.begin(++epoch));
           }
         };
         for (const next of steps) {
@@ -309,13 +333,12 @@ describe("committer", () => {
             case "doubt":
               made.committer.doubt(all.flatMap(({ lane }) => (lane === undefined ? [] : [lane])));
               break;
-            case "fence": {
-              const { fate } = made.store;
-              made.store.fate = "fine";
-              await made.store.claim("other/1", [{ shard: next.shard, epoch: ++epoch }]);
-              made.store.fate = fate;
+            case "fence":
+              await well(() => made.store.claim("other/1", [{ shard: next.shard, epoch: ++epoch }]));
               break;
-            }
+            case "part":
+              if (!made.store.missing.delete(next.shard)) made.store.missing.add(next.shard);
+              break;
             case "freeze":
               made.frozen = !made.frozen;
               if (!made.frozen) made.committer.kick();
@@ -324,6 +347,7 @@ describe("committer", () => {
         }
         made.frozen = false;
         made.store.fate = "fine";
+        made.store.missing.clear();
         made.committer.kick();
         for (let round = 0; round < 4; round++) {
           await made.time.advance(4000);

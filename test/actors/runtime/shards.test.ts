@@ -34,6 +34,44 @@ describe("shards", () => {
     expect([again.value, node.runtime.counters().hosted]).toEqual(["serving", 1]);
   });
 
+  it("are gained while a part of the store is away that others need, and those when it is back", async () => {
+    const on = world(1);
+    const node = first(on);
+    const gains = (): { value: string | undefined }[] =>
+      [0, 1, 2, 3].map((shard) =>
+        watch(
+          node.runtime.gain(shard, 1).then(
+            ({ kind }) => kind,
+            () => "rejected",
+          ),
+        ),
+      );
+    on.store.missing.add(2);
+    const seen = gains();
+    await on.time.advance(50);
+    expect(seen.map(({ value }) => value)).toEqual(["serving", "serving", "rejected", "serving"]);
+    on.store.missing.clear();
+    const again = gains();
+    await on.time.advance(50);
+    expect(again.map(({ value }) => value)).toEqual(["serving", "serving", "serving", "serving"]);
+  });
+
+  it("wake their actors while a part of the store is away that others need", async () => {
+    const { on, node } = await oneNode();
+    const desks = [0, 1, 2, 3].map((shard) => on.address("desk", shard));
+    for (const desk of desks) node.tell(desk, { tag: "told" });
+    await on.time.advance(30_000);
+    expect(node.runtime.counters().actors).toBe(0);
+    on.store.missing.add(2);
+    const seen = desks.map((desk) => watch(node.ask(desk, { ask: true })));
+    await on.time.advance(2000);
+    const reply = { kind: "value", value: { tags: ["told"], loaded: [] } };
+    expect(seen.map(({ value }) => value)).toEqual([reply, reply, undefined, reply]);
+    on.store.missing.clear();
+    await on.time.advance(2000);
+    expect(seen.map(({ value }) => value)).toEqual([reply, reply, reply, reply]);
+  });
+
   it("are refused under a fence, and the old host ends", async () => {
     const { on, node } = await oneNode();
     await on.store.claim("other/1", [{ shard: 0, epoch: 9 }]);
