@@ -13,7 +13,7 @@ import type { PlacementTimings } from "./timings.ts";
  * Boundary: the only caller of the host. It claims and releases only while the lease is alive and the table was read
  * afresh in this term; it takes away at once, always.
  * Invariants: at most one claim or release of a shard is under way; an answer to an older one changes nothing; a shard
- * counts as claimed only in the term in which the store said so.
+ * counts as claimed only in the term in which the store said so; what was held before stays frozen until then.
  */
 export interface HoldingsPorts {
   readonly clock: Clock;
@@ -24,8 +24,10 @@ export interface HoldingsPorts {
   readonly lease: Lease;
   /** Whether claims may be made now: not stopped, the table read in this term. */
   readonly mayClaim: () => boolean;
-  /** A claim succeeded, was fenced, or a shard was let go. */
+  /** A claim succeeded, was fenced or failed, or a shard was let go. */
   readonly onProgress: () => void;
+  /** A shard that was frozen alone is so no more. */
+  readonly onConfirmed: () => void;
 }
 
 /** Where a shard of ours stands. `fenced`: waits for a table above the fence. `released`: waits for the next owner. */
@@ -47,7 +49,11 @@ export class Holdings {
   private readonly busy = new Set<number>();
   /** Shards with something to do: looked at by `advance`, so that a quiet second costs nothing per shard. */
   private readonly pending = new Set<number>();
+  /** Shards that were given to us in an earlier term and are not claimed in this one. */
+  private readonly unconfirmed = new Set<number>();
   private sweptTerm = -1;
+  /** The last term in which the store answered a claim. */
+  private answeredTerm = -1;
   private fencedGains = 0;
 
   constructor(ports: HoldingsPorts) {
@@ -92,8 +98,11 @@ export class Holdings {
     if (!this.mayAct()) return;
     if (this.sweptTerm !== lease.term) {
       this.sweptTerm = lease.term;
-      for (const [shard, holding] of this.held)
-        if (holding.phase === "serving") this.enter(shard, holding, "claiming");
+      for (const [shard, holding] of this.held) {
+        if (holding.phase !== "serving" && holding.phase !== "claiming") continue;
+        this.enter(shard, holding, "claiming");
+        this.unconfirmed.add(shard);
+      }
     }
     for (const shard of this.pending) this.revisit(shard);
   }
@@ -103,6 +112,25 @@ export class Holdings {
     if (this.sweptTerm !== this.ports.lease.term) return this.held.size === 0;
     for (const shard of this.pending) if (this.held.get(shard)?.phase === "claiming") return false;
     return true;
+  }
+
+  /**
+   * Whether there is nothing to wait for before a thaw: the claims that this term needs have been answered, or some have
+   * and the others failed, since a part of the store is away.
+   */
+  settled(): boolean {
+    if (this.sweptTerm !== this.ports.lease.term) return this.held.size === 0;
+    for (const shard of this.pending) {
+      const holding = this.held.get(shard);
+      if (holding?.phase !== "claiming") continue;
+      if (holding.attempts === 0 || this.answeredTerm !== this.sweptTerm) return false;
+    }
+    return true;
+  }
+
+  /** Whether a shard has to stay frozen when the node thaws: another may have claimed it since. */
+  frozen(shard: number): boolean {
+    return this.unconfirmed.has(shard);
   }
 
   /** Shards of ours that have been let go and wait for the next owner. */
@@ -182,6 +210,7 @@ export class Holdings {
   private drop(shard: number): void {
     this.held.delete(shard);
     this.pending.delete(shard);
+    this.unconfirmed.delete(shard);
     this.ports.hosting.lose(shard);
   }
 
@@ -216,6 +245,7 @@ export class Holdings {
 
   private answered(shard: number, holding: Holding, term: number, outcome: GainOutcome | undefined): void {
     const { clock, random, timings, lease } = this.ports;
+    if (outcome !== undefined && term === lease.term) this.answeredTerm = term;
     if (outcome === undefined) {
       holding.retryAt =
         clock.now() + fullJitterMs(random, timings.gainRetryMs, timings.gainRetryCapMs, holding.attempts);
@@ -228,6 +258,7 @@ export class Holdings {
     } else if (term === lease.term) {
       this.enter(shard, holding, "serving");
       this.pending.delete(shard);
+      if (this.unconfirmed.delete(shard) && !lease.frozen()) this.ports.onConfirmed();
     }
   }
 
@@ -242,6 +273,7 @@ export class Holdings {
     this.busy.delete(shard);
     if (this.held.get(shard) === holding && holding.phase === "releasing") {
       hosting.lose(shard);
+      this.unconfirmed.delete(shard);
       this.enter(shard, holding, "released");
     }
     this.ports.onProgress();

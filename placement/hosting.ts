@@ -49,9 +49,12 @@ export interface Routing {
   abandon(shard: number, epoch: number): void;
   /** Calls back with the shards whose route changed. */
   onRoutes(handler: (shards: readonly number[]) => void): void;
-  /** Whether this node may let durable outputs out: tested at every output, not a timer. */
-  frozen(): boolean;
-  /** Calls back when the node thaws: its lease is renewed, its table is fresh, its claims are repeated. */
+  /** Whether durable outputs are held back, of this shard, or of all: tested at every output, not a timer. */
+  frozen(shard?: number): boolean;
+  /**
+   * Calls back when the node thaws: its lease is renewed, its table is fresh, its claims are repeated. Again for a shard
+   * whose claim the store answers only later, which is frozen until then.
+   */
   onThaw(handler: () => void): void;
   /** The runs that are up or draining, by node id. */
   members(): ReadonlyMap<string, Member>;

@@ -67,7 +67,7 @@ export function startPlacement(options: PlacementOptions): Placement {
  *
  * Boundary: the only file that knows all of them; each knows the others only as far as its ports say.
  * Invariants: `frozen` is computed from the clock at every question; a thaw needs, within one term of the lease, a
- * table read afresh and every claim repeated; a run that the table holds for dead never thaws again.
+ * table read afresh and every claim repeated, but a shard alone may stay frozen; a run that is dead never thaws again.
  */
 class PlacementNode implements Placement {
   readonly shards: number;
@@ -117,8 +117,7 @@ class PlacementNode implements Placement {
       log,
       shards: options.shards,
       onChange: () => this.tableChanged(),
-      onMismatch: (shards) =>
-        this.giveUp(`the cluster has ${shards} shards, this node is set to ${this.shards}`),
+      onMismatch: (made) => this.giveUp(`the cluster has ${made} shards, this node is set to ${this.shards}`),
     });
     this.holdings = new Holdings({
       clock,
@@ -129,6 +128,7 @@ class PlacementNode implements Placement {
       lease: this.lease,
       mayClaim: () => this.active() && this.freshTerm === this.lease.term,
       onProgress: () => this.progress(),
+      onConfirmed: () => this.thawHandlers.forEach((handler) => handler()),
     });
     this.heartbeat = new Heartbeat(
       {
@@ -213,8 +213,8 @@ class PlacementNode implements Placement {
     return Number.isFinite(ageMs) ? Math.max(0, ageMs - this.timings.beatMs) : 0;
   }
 
-  frozen(): boolean {
-    return !this.active() || this.lease.frozen();
+  frozen(shard?: number): boolean {
+    return !this.active() || this.lease.frozen() || (shard !== undefined && this.holdings.frozen(shard));
   }
 
   onThaw(handler: () => void): void {
@@ -322,8 +322,8 @@ class PlacementNode implements Placement {
 
   private progress(): void {
     this.coordinator.poke();
-    if (!this.active() || this.freshTerm !== this.lease.term || !this.holdings.claimed()) return;
-    this.servedOnce = true;
+    if (!this.active() || this.freshTerm !== this.lease.term || !this.holdings.settled()) return;
+    this.servedOnce ||= this.holdings.claimed();
     if (!this.lease.frozen() || !this.lease.thaw(this.freshTerm)) return;
     this.counts.add("thaws", 1);
     this.options.log.info("thawed", { run: runKey(this.run), term: this.lease.term });

@@ -237,7 +237,7 @@ export class ShardHost implements EntityHost, EffectHost, LaneHandler {
   }
 
   frozen(): boolean {
-    return this.#parts.routing.frozen();
+    return this.#parts.routing.frozen(this.shard);
   }
 
   spawn<State>(key: string, state: State, run: (state: State) => State): Mailbox {

@@ -13,6 +13,7 @@ interface Scene {
   readonly holdings: Holdings;
   readonly calls: string[];
   mayClaim: boolean;
+  confirmed: number;
   /** Answers the oldest claim or release that is under way. */
   answer(outcome?: GainOutcome | Error): Promise<void>;
   take(...entries: ShardEntry[]): void;
@@ -54,6 +55,7 @@ function scene(): Scene {
     },
     mayClaim: () => here.mayClaim,
     onProgress() {},
+    onConfirmed: () => void here.confirmed++,
   });
   const here: Scene = {
     clock,
@@ -61,6 +63,7 @@ function scene(): Scene {
     holdings,
     calls,
     mayClaim: true,
+    confirmed: 0,
     async answer(outcome = serving) {
       open.shift()?.(outcome);
       await settle();
@@ -115,6 +118,56 @@ describe("holdings", () => {
     await here.answer();
     expect(here.holdings.count().serving).toBe(2);
     expect(here.holdings.claimed()).toBe(true);
+  });
+
+  it("waits for nothing more when some claims were answered and the others failed, which stay frozen alone", async () => {
+    const here = scene();
+    here.take(mine(5), mine(6), mine(7));
+    for (let i = 0; i < 3; i++) await here.answer();
+    here.clock.advance(5000);
+    here.lease.renewed(here.clock.now());
+    here.holdings.advance();
+    await here.answer(new Error("away"));
+    expect(here.holdings.settled()).toBe(false);
+    await here.answer();
+    expect(here.holdings.settled()).toBe(false);
+    await here.answer(new Error("away"));
+    expect([here.holdings.settled(), here.holdings.claimed()]).toEqual([true, false]);
+    expect([0, 1, 2].map((shard) => here.holdings.frozen(shard))).toEqual([true, false, true]);
+    here.lease.thaw(here.lease.term);
+    here.clock.advance(100);
+    here.confirmed = 0;
+    await here.answer();
+    expect([0, 1, 2].map((shard) => here.holdings.frozen(shard))).toEqual([false, false, true]);
+    expect(here.confirmed).toBe(1);
+    here.take(theirs(8), mine(6), theirs(8));
+    expect([0, 1, 2].map((shard) => here.holdings.frozen(shard))).toEqual([false, false, false]);
+  });
+
+  it("waits while no claim of this term was answered", async () => {
+    const here = scene();
+    here.take(mine(5), mine(6));
+    for (let i = 0; i < 2; i++) await here.answer();
+    here.clock.advance(5000);
+    here.lease.renewed(here.clock.now());
+    here.holdings.advance();
+    for (let i = 0; i < 2; i++) await here.answer(new Error("away"));
+    expect(here.holdings.settled()).toBe(false);
+  });
+
+  it("keeps a shard frozen whose claim was answered in an older term only", async () => {
+    const here = scene();
+    here.take(mine(5), mine(6));
+    for (let i = 0; i < 2; i++) await here.answer();
+    for (let freeze = 0; freeze < 2; freeze++) {
+      here.clock.advance(5000);
+      here.lease.renewed(here.clock.now());
+      here.holdings.advance();
+    }
+    for (let i = 0; i < 2; i++) await here.answer();
+    expect([0, 1].map((shard) => here.holdings.frozen(shard))).toEqual([true, true]);
+    for (let i = 0; i < 2; i++) await here.answer();
+    expect([0, 1].map((shard) => here.holdings.frozen(shard))).toEqual([false, false]);
   });
 
   it("loses at once what the table gives to somebody else, and an answer that comes later changes nothing", async () => {

@@ -19,6 +19,7 @@ const faults = [
   "drain",
   "slowRelease",
   "storeAway",
+  "partAway",
 ] as const;
 
 type Fault = (typeof faults)[number];
@@ -86,6 +87,9 @@ function apply(world: World, [fault, target]: Step, old: readonly KvEntry[], lea
     case "storeAway":
       node.host.storeAway = !node.host.storeAway;
       return;
+    case "partAway":
+      for (const one of living) one.host.missing = (shard) => shard % 3 === target % 4;
+      return;
   }
 }
 
@@ -98,6 +102,7 @@ function heal(world: World): void {
     node.kv.falseWinner = undefined;
     node.host.releaseMs = 10;
     node.host.storeAway = false;
+    node.host.missing = () => false;
   }
 }
 

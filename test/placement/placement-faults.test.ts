@@ -105,6 +105,27 @@ describe("placement under faults", () => {
     await world.time.until(() => !a.placement.frozen(), 4000, "the thaw");
   });
 
+  it("thaws all but the shards whose claims a part of the store does not hear, and those when it is back", async () => {
+    const { world, a } = await oldCluster();
+    a.clock.pause();
+    await world.advance(5200);
+    const served = [...a.host.serving.keys()];
+    const missing = (shard: number): boolean => shard % 2 === 0;
+    a.host.missing = missing;
+    a.clock.resume();
+    await world.time.until(() => !a.placement.frozen(), 1500, "the thaw");
+    expect(served.filter((shard) => a.placement.frozen(shard))).toEqual(served.filter(missing));
+    expect(served.filter(missing).length).toBeGreaterThan(0);
+    let frozen = -1;
+    a.placement.onThaw(() => (frozen = served.filter((shard) => a.placement.frozen(shard)).length));
+    await world.advance(5000);
+    expect(frozen).toBe(-1);
+    a.host.missing = () => false;
+    await world.time.until(() => frozen === 0, 4000, "the thaw of the others");
+    await world.converge(4000);
+    expect(deaths(world)).toBe(0);
+  });
+
   it("moves nothing and kills nobody while the bucket is away, and freezes everybody", async () => {
     const { world } = await oldCluster();
     const before = world.nodes.map((node) => new Map(node.host.serving));

@@ -30,6 +30,8 @@ export interface WorldHost extends Hosting {
   releaseMs: number;
   /** The store is away for this host. */
   storeAway: boolean;
+  /** The part of the store is away for this host that holds these shards. */
+  missing: (shard: number) => boolean;
 }
 
 /** Several real placements over one memory bucket on virtual time, a store of fences, and what must always hold. */
@@ -91,7 +93,9 @@ export function placementWorld(shards: number, seed = 1): World {
   /** EpochOwnerUnique and FenceMonotone, as far as placement can break them. */
   function check(): void {
     for (let shard = 0; shard < shards; shard++) {
-      const believers = alive().filter((node) => node.host.serving.has(shard) && !node.placement.frozen());
+      const believers = alive().filter(
+        (node) => node.host.serving.has(shard) && !node.placement.frozen(shard),
+      );
       const highest = Math.max(0, ...believers.map((node) => node.host.serving.get(shard) ?? 0));
       const top = believers.filter((node) => node.host.serving.get(shard) === highest);
       if (top.length > 1) {
@@ -120,7 +124,7 @@ export function placementWorld(shards: number, seed = 1): World {
         return false;
       const owner = living.find((node) => node.name === first.owner.node);
       if (owner === undefined || owner.placement.self.incarnation !== first.owner.incarnation) return false;
-      if (owner.placement.frozen() || owner.host.serving.get(shard) !== first.epoch) return false;
+      if (owner.placement.frozen(shard) || owner.host.serving.get(shard) !== first.epoch) return false;
       if (living.some((node) => node !== owner && node.host.serving.has(shard))) return false;
       loads.set(owner.name, (loads.get(owner.name) ?? 0) + 1);
     }
@@ -176,12 +180,13 @@ function worldHost(self: () => NodeRun, clock: VirtualClock, fences: World["fenc
     calls: [],
     releaseMs: 10,
     storeAway: false,
+    missing: () => false,
     async gain(shard, epoch): Promise<GainOutcome> {
       host.calls.push(`gain ${shard} ${epoch}`);
       const owner = self();
       const mine = turn(shard);
       await new Promise<void>((resolve) => void clock.after(3, resolve));
-      if (host.storeAway) throw new Failure("STORE_UNAVAILABLE", "the store is away");
+      if (host.storeAway || host.missing(shard)) throw new Failure("STORE_UNAVAILABLE", "the store is away");
       const fence = fences.get(shard);
       const same = fence?.epoch === epoch && fence.owner.incarnation === owner.incarnation;
       if (fence !== undefined && epoch <= fence.epoch && !same) return { kind: "fenced", epoch: fence.epoch };

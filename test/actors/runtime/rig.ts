@@ -127,6 +127,8 @@ export interface Node {
   run: NodeRun;
   readonly runtime: Runtime;
   frozen: boolean;
+  /** Shards that are frozen alone. */
+  readonly unconfirmed: Set<number>;
   readonly abandoned: { readonly shard: number; readonly epoch: number }[];
   /** Envelopes for its connections. */
   readonly connections: NodeEnvelope[];
@@ -221,7 +223,7 @@ export function world(count = 1): World {
       },
       abandon: (shard, epoch) => void node.abandoned.push({ shard, epoch }),
       onRoutes: (handler) => void onRoutes.push(handler),
-      frozen: () => node.frozen,
+      frozen: (shard) => node.frozen || (shard !== undefined && node.unconfirmed.has(shard)),
       onThaw: (handler) => void thawed.push(handler),
       members,
       onMembers() {},
@@ -255,6 +257,7 @@ export function world(count = 1): World {
       run: { node: name, incarnation: `${name}1` },
       runtime,
       frozen: false,
+      unconfirmed: new Set(),
       abandoned: [],
       connections: [],
       renewed: [],

@@ -72,6 +72,21 @@ describe("shards", () => {
     expect(seen.map(({ value }) => value)).toEqual([reply, reply, reply, reply]);
   });
 
+  it("hold their answers while their claim alone is not repeated", async () => {
+    const { on, node } = await oneNode();
+    node.unconfirmed.add(2);
+    const seen = [1, 2].map((shard) =>
+      watch(node.ask(on.address("desk", shard), { tag: "t", answer: ack }, command(1))),
+    );
+    await on.time.advance(1000);
+    const answer = { kind: "answer", answer: ack };
+    expect(seen.map(({ value }) => value)).toEqual([answer, undefined]);
+    node.unconfirmed.clear();
+    node.thaw();
+    await on.time.advance(10);
+    expect(seen.map(({ value }) => value)).toEqual([answer, answer]);
+  });
+
   it("are refused under a fence, and the old host ends", async () => {
     const { on, node } = await oneNode();
     await on.store.claim("other/1", [{ shard: 0, epoch: 9 }]);
