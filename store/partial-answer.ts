@@ -1,16 +1,16 @@
-import { Failure, messageOf } from "../base/errors.ts";
+import { Failure } from "../base/errors.ts";
 
 /**
  * A part of the store is away, and the others have answered. Those who asked for several things keep what they have
- * been told, and ask for the rest again.
+ * been told, and ask for the rest again. The code says what became of the rest.
  */
 export class PartialAnswer extends Failure {
   /** What was answered, by its position in the call. */
   readonly answers: ReadonlyMap<number, unknown>;
 
-  /** @param cause why the rest was not answered */
-  constructor(answers: ReadonlyMap<number, unknown>, cause: unknown) {
-    super("STORE_UNAVAILABLE", messageOf(cause), { partial: true }, cause);
+  /** @param failure why the rest was not answered */
+  constructor(answers: ReadonlyMap<number, unknown>, failure: Failure) {
+    super(failure.code, failure.message, { answered: answers.size }, failure);
     this.answers = answers;
   }
 }

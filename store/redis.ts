@@ -215,7 +215,7 @@ async function commitBatch(calls: RedisCalls, batch: CommitBatch): Promise<reado
   }
 }
 
-/** All verdicts in the order of the commits. @throws Failure when any batch failed */
+/** All verdicts in the order of the commits. @throws Failure when any batch failed, with the verdicts of the others */
 function gather(
   batches: readonly CommitBatch[],
   outcomes: readonly PromiseSettledResult<readonly Verdict[]>[],
@@ -229,8 +229,10 @@ function gather(
       for (const [j, verdict] of outcome.value.entries()) verdicts[positions[j] ?? 0] = verdict;
     }
   }
-  if (failures.length > 0) throw overallFailure(failures, batches.length);
-  return verdicts;
+  if (failures.length === 0) return verdicts;
+  const given = new Map<number, Verdict>();
+  verdicts.forEach((verdict, position) => given.set(position, verdict));
+  throw overallFailure(failures, given);
 }
 
 function decodeClaim(answer: unknown): ClaimResult {

@@ -103,7 +103,8 @@ export interface Store {
   claim(owner: Owner, claims: readonly { shard: number; epoch: number }[]): Promise<readonly ClaimResult[]>;
   /**
    * Applies each shard's commit wholly or not at all; at most one commit per shard in one call. Verdicts stand in the
-   * order of the commits. @throws Failure STORE_UNKNOWN_OUTCOME
+   * order of the commits. @throws Failure STORE_UNKNOWN_OUTCOME; as a PartialAnswer where only a part of the store failed,
+   * with the verdicts of the others
    */
   commit(owner: Owner, commits: readonly ShardCommit[]): Promise<readonly Verdict[]>;
   /** The fences that exist, for all shards below `shards`. */

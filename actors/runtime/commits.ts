@@ -4,7 +4,7 @@
  * Invariants: one call is in flight, and beside it at most one that repeats another, so that what fails for one part of the
  * store holds up nothing else for long; a lane is in one call or one claim at a time; frozen, nothing is committed.
  */
-import { codeOf, Failure, messageOf } from "../../base/errors.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { fullJitterMs, type Random } from "../../base/random.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -153,26 +153,38 @@ export class Committer implements LaneSender {
       const lane = lanes[i];
       return { shard: lane?.shard ?? -1, epoch: lane?.epoch ?? 0, number, writes };
     });
-    let verdicts: readonly Verdict[] | undefined;
+    let verdicts: readonly (Verdict | undefined)[];
     try {
       verdicts = await store.commit(owner(), commits);
       this.#latency.observe(clock.now() - sentAt);
     } catch (error) {
-      this.#failed(lanes, attempt, error);
+      const given = answersOf<Verdict>(error);
+      verdicts = lanes.map((_, i) => given.get(i));
+      this.#failed(
+        lanes.filter((_, i) => !given.has(i)),
+        attempt,
+        error,
+      );
     }
     this.#sentAt[kind] = undefined;
     this.#slowestMs = Math.max(this.#slowestMs, clock.now() - sentAt);
-    if (verdicts !== undefined) this.#settle(lanes, batches, verdicts);
+    this.#settle(lanes, batches, verdicts);
     this.#pump();
   }
 
-  #settle(lanes: readonly Lane[], batches: readonly Batch[], verdicts: readonly Verdict[]): void {
-    this.#commits.add(verdicts.filter(({ kind }) => kind === "committed").length);
+  /** What has no verdict is asked again. */
+  #settle(
+    lanes: readonly Lane[],
+    batches: readonly Batch[],
+    verdicts: readonly (Verdict | undefined)[],
+  ): void {
+    this.#commits.add(verdicts.filter((verdict) => verdict?.kind === "committed").length);
     for (const [i, lane] of lanes.entries()) {
       const batch = batches[i];
       const verdict = verdicts[i];
+      if (batch === undefined || verdict === undefined) continue;
       this.#busy.delete(lane);
-      if (batch !== undefined && verdict !== undefined && lane.settle(batch, verdict)) lane.doubt();
+      if (lane.settle(batch, verdict)) lane.doubt();
       if (lane.closed) continue;
       if (lane.doubted) this.#claimSoon(lane);
       else this.#dirty.add(lane);
@@ -186,9 +198,8 @@ export class Committer implements LaneSender {
     const failure = { code: codeOf(error), error: messageOf(error), shards: lanes.length };
     if (failure.code === "STORE_CORRUPT") return this.#isolate(lanes, failure);
     if (attempt === 0) log.warn("commit failed, asking again", failure);
-    // One part of the store may be away alone: what does not need it must get free of what does.
-    const divided = store.connected() || (error instanceof Failure && error.details["partial"] === true);
-    const half = divided ? Math.ceil(lanes.length / 2) : lanes.length;
+    // One of them may be to blame, when the store is not away: the others must get free of it.
+    const half = store.connected() ? Math.ceil(lanes.length / 2) : lanes.length;
     for (const part of [lanes.slice(0, half), lanes.slice(half)])
       if (part.length > 0) this.#later({ lanes: part, attempt: attempt + 1 });
   }

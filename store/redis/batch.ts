@@ -1,4 +1,5 @@
-import { Failure } from "../../base/errors.ts";
+import type { Failure } from "../../base/errors.ts";
+import { PartialAnswer } from "../partial-answer.ts";
 import type { Owner, ShardCommit, Verdict, Write } from "../store.ts";
 import { brokenLog, unknownOutcome } from "../verdict.ts";
 import type { RedisKeys } from "./keys.ts";
@@ -141,16 +142,21 @@ export function brokenAppend(batch: CommitBatch, reply: string): Failure | undef
 /**
  * What to say of a call of which only parts failed: unavailable only if nothing at all was applied.
  * @param failures those of its batches, at least one
- * @param batches how many it had
+ * @param verdicts those of its other batches, by position in the call
  */
-export function overallFailure(failures: readonly Failure[], batches: number): Failure {
+export function overallFailure(
+  failures: readonly Failure[],
+  verdicts: ReadonlyMap<number, Verdict>,
+): Failure {
   const corruption = failures.find(({ code }) => code === "STORE_CORRUPT");
   if (corruption !== undefined) return corruption;
   const first = failures.find(({ code }) => code === "STORE_UNKNOWN_OUTCOME") ?? failures[0];
   if (first === undefined) return unknownOutcome("no reason is known");
-  if (failures.length === batches) return first;
-  const { code, message } = unknownOutcome(`parts of it were applied, others not: ${first.message}`);
-  return new Failure(code, message, { partial: true }, first);
+  if (verdicts.size === 0) return first;
+  return new PartialAnswer(
+    verdicts,
+    unknownOutcome(`parts of it were applied, others not: ${first.message}`, first),
+  );
 }
 
 /** An array of what Redis answered. */

@@ -5,7 +5,8 @@ import { systemClock } from "../../base/clock.ts";
 import { startRedisCluster, type LocalRedisCluster } from "../../compose/local/redis.ts";
 import { redisKeys } from "../../store/redis/keys.ts";
 import { redisStore, type RedisStoreOptions } from "../../store/redis.ts";
-import type { ShardCommit, Store } from "../../store/store.ts";
+import { answersOf } from "../../store/partial-answer.ts";
+import type { ShardCommit, Store, Verdict } from "../../store/store.ts";
 import { eventually } from "../support/eventually.ts";
 import { redisCli } from "../support/redis-cli.ts";
 import { freshRedisOptions } from "../support/redis-harness.ts";
@@ -67,6 +68,12 @@ describe("redis cluster of which one master is away", () => {
   const present = <T>(what: (shard: number) => T): (T | undefined)[] =>
     shards.map((shard) => (away(shard) ? undefined : what(shard)));
 
+  const commitAll = (number: number): Promise<readonly Verdict[]> =>
+    store.commit(
+      bob,
+      shards.map((shard) => ({ shard, epoch: number, number, writes: [] })),
+    );
+
   /** Everything that is asked for many shards at once has what the other masters hold. */
   async function expectTheRest(epoch: number): Promise<void> {
     const loads = loadsOf(clock, store);
@@ -82,7 +89,7 @@ describe("redis cluster of which one master is away", () => {
       outcomes(shards.map((shard) => loads.member({ shard, set: "s", member: "m" }))),
       store.due(shards, 100),
     ]);
-    expect(claims).toEqual(present(() => ({ kind: "claimed", last: 1 })));
+    expect(claims).toEqual(present(() => ({ kind: "claimed", last: epoch - 1 })));
     expect(tails).toEqual(present((shard) => `event of ${shard}`));
     expect(logs).toEqual(present((shard) => ({ events: [{ seq: 1, event: `event of ${shard}` }], end: 1 })));
     expect(entities).toEqual(present((shard) => ({ f: `field of ${shard}` })));
@@ -90,6 +97,10 @@ describe("redis cluster of which one master is away", () => {
     expect(members).toEqual(present(() => true));
     const timers = due.map(({ shard }) => shard).sort((a, b) => a - b);
     expect(timers).toEqual(shards.filter((shard) => !away(shard)));
+    const failure: unknown = await commitAll(epoch).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "STORE_UNKNOWN_OUTCOME" });
+    const verdicts = answersOf<Verdict>(failure);
+    expect(shards.map((shard) => verdicts.get(shard))).toEqual(present(() => ({ kind: "committed" })));
   }
 
   it("gives what the others hold, before they know that it is away and afterwards", async () => {
@@ -107,7 +118,7 @@ describe("redis cluster of which one master is away", () => {
     expect(store.connected()).toBe(false);
   });
 
-  it("gives it also while that master is there and silent, and takes a claim again whose answer was lost", async () => {
+  it("gives it also while that master is there and silent, and takes again what was not answered", async () => {
     const [, silent] = cluster.nodes;
     if (silent === undefined) throw new Error("there are three nodes");
     silent.process.signal("SIGSTOP");
@@ -119,6 +130,7 @@ describe("redis cluster of which one master is away", () => {
     await eventually(() => store.connected());
     const again = shards.map((shard) => ({ shard, epoch: 2 }));
     const claimed = await eventually(() => store.claim(bob, again).catch(() => undefined));
-    expect(claimed).toEqual(shards.map(() => ({ kind: "claimed", last: 1 })));
+    expect(claimed.map(({ kind }) => kind)).toEqual(shards.map(() => "claimed"));
+    expect(await commitAll(2)).toEqual(shards.map(() => ({ kind: "committed" })));
   });
 });

@@ -3,7 +3,7 @@ import { Failure } from "../../base/errors.ts";
 import { memoryStore } from "../../store/memory.ts";
 import { PartialAnswer } from "../../store/partial-answer.ts";
 import type { Owner, ShardCommit, Store } from "../../store/store.ts";
-import { unavailable } from "../../store/verdict.ts";
+import { unavailable, unknownOutcome } from "../../store/verdict.ts";
 
 /**
  * What becomes of a write call: `fine`; `lost`: applied, the answer never arrives; `late`: the call fails and is applied
@@ -107,8 +107,9 @@ export function faultyStore(clock: Clock): FaultyStore {
       try {
         const some = commits.filter(({ shard }) => !missing.has(shard));
         if (some.length === commits.length) return await write((at) => at.commit(owner, commits));
-        if (some.length > 0) await write((at) => at.commit(owner, some));
-        throw new Failure("STORE_UNKNOWN_OUTCOME", "a part of it is away", { partial: some.length > 0 });
+        const verdicts = some.length > 0 ? await write((at) => at.commit(owner, some)) : [];
+        const given = new Map(some.map((commit, n) => [commits.indexOf(commit), verdicts[n]]));
+        throw new PartialAnswer(given, unknownOutcome("a part of it is away"));
       } finally {
         inFlight--;
       }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { batched } from "../../../actors/runtime/batch.ts";
 import { PartialAnswer } from "../../../store/partial-answer.ts";
+import { unavailable } from "../../../store/verdict.ts";
 import { virtualTime } from "../../support/virtual-clock.ts";
 import { watch } from "./rig.ts";
 
@@ -33,7 +34,7 @@ describe("batched", () => {
 
   it("gives what was answered while a part of the store is away, also where the answer is that there is nothing", async () => {
     const time = virtualTime();
-    const cause = new Error("scripted");
+    const cause = unavailable("scripted");
     const ask = batched(time.clock(), 9, async (queries: readonly number[]): Promise<readonly unknown[]> => {
       expect(queries).toEqual([1, 2, 3]);
       const answers = new Map([

@@ -92,20 +92,23 @@ describe("committer", () => {
     expect(all.map(({ acked }) => acked.length)).toEqual([1, 1, 1, 0, 1]);
   });
 
-  it("lets them go on as well while the store as a whole says that it is away, if parts of a call were applied", async () => {
+  it("asks again only for those that a part of the store needs which is away", async () => {
     const made = commitRig();
     const all = await hosts(made, 5);
-    const commit = made.store.commit.bind(made.store);
     made.store.connected = () => false;
-    made.store.commit = (name, commits) =>
-      commits.some(({ shard }) => shard === 3)
-        ? Promise.reject(
-            new Failure("STORE_UNKNOWN_OUTCOME", "one part is away", { partial: commits.length > 1 }),
-          )
-        : commit(name, commits);
+    made.store.missing.add(3);
+    for (const host of all) host.add();
+    await made.time.advance(3);
+    expect(all.map(({ acked }) => acked)).toEqual([[1], [1], [1], [], [1]]);
     for (const host of all) host.add();
     await made.time.advance(5000);
-    expect(all.map(({ acked }) => acked.length)).toEqual([1, 1, 1, 0, 1]);
+    expect(all.map(({ acked }) => acked)).toEqual([[1, 2], [1, 2], [1, 2], [], [1, 2]]);
+    const asked = made.store.asked.map((commits) => commits.map(({ shard }) => shard));
+    expect(asked.slice(0, 3)).toEqual([[0, 1, 2, 3, 4], [0, 1, 2, 4], [3]]);
+    expect(new Set(asked.slice(3).flat())).toEqual(new Set([3]));
+    made.store.missing.clear();
+    await made.time.advance(2000);
+    expect(all[3]?.acked).toEqual([1, 2]);
   });
 
   it("begins a shard anew when the store refuses its commit as impossible, and only that one", async () => {

@@ -93,17 +93,15 @@ describe("arguments of a commit", () => {
 
 describe("failure of a call", () => {
   const away = unavailable("away");
+  const given = new Map([[1, { kind: "committed" } as const]]);
 
   it("is unavailable only when no batch was applied", () => {
-    expect(overallFailure([away, away], 2).code).toBe("STORE_UNAVAILABLE");
-    expect(overallFailure([away], 2)).toMatchObject({
-      code: "STORE_UNKNOWN_OUTCOME",
-      details: { partial: true },
-    });
+    expect(overallFailure([away, away], new Map()).code).toBe("STORE_UNAVAILABLE");
+    expect(overallFailure([away], given)).toMatchObject({ code: "STORE_UNKNOWN_OUTCOME", answers: given });
   });
 
   it("is unknown when any batch is, and a bug before all else", () => {
-    expect(overallFailure([away, unknownOutcome("lost")], 2).code).toBe("STORE_UNKNOWN_OUTCOME");
-    expect(overallFailure([unknownOutcome("lost"), corrupt("bug", {})], 2).code).toBe("STORE_CORRUPT");
+    expect(overallFailure([away, unknownOutcome("lost")], new Map()).code).toBe("STORE_UNKNOWN_OUTCOME");
+    expect(overallFailure([unknownOutcome("lost"), corrupt("bug", {})], given).code).toBe("STORE_CORRUPT");
   });
 });

@@ -47,7 +47,7 @@ describe("calls to a cluster", () => {
   it("tell what some groups have answered when others fail", async () => {
     const error = await rejection(calls(new Map([[1, unknownOutcome("lost")]])).script(items, tens));
     expect(error).toBeInstanceOf(PartialAnswer);
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", details: { partial: true } });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", details: { answered: 4 } });
     expect([...answersOf<number>(error)].sort(([a], [b]) => a - b)).toEqual([
       [0, 0],
       [2, 20],
