@@ -28,6 +28,9 @@ export interface CommandsPort {
 /** The frame that acknowledges a command. */
 export type Ack = Extract<ServerFrame, { t: "ack" }>;
 
+/** What the edge found wrong with a command. */
+type Fault = Pick<Extract<Parsed, { kind: "refused" }>, "code" | "msg">;
+
 type ParsedCommand = Extract<Parsed, { kind: "command" | "refused" }>;
 
 const askInFlightMax = 256;
@@ -64,10 +67,12 @@ export class Commands {
     const target = this.#targetOf(by, header.conv);
     if (target === undefined) return this.#nack(header, "FORBIDDEN", {});
     const isSend = parsed.kind === "command" && parsed.frame.t === "send";
+    // The actor keeps the code for repeats; the field is found anew in each.
+    const fault = parsed.kind === "refused" ? { code: parsed.code, msg: parsed.msg } : undefined;
     this.#asking++;
     parts.askThen(envelopeOf(by, target, parsed), limits.commandMs, (reply) => {
       this.#asking--;
-      this.#answer(header, isSend, reply);
+      this.#answer(header, isSend, reply, fault);
     });
   }
 
@@ -80,10 +85,14 @@ export class Commands {
     return (this.#last = { conv, shard, to: encodeAddress(address) });
   }
 
-  #answer(header: CommandHeader, isSend: boolean, reply: AskReply | undefined): void {
+  #answer(header: CommandHeader, isSend: boolean, reply: AskReply | undefined, fault?: Fault): void {
     if (reply?.kind !== "answer") return this.#busy(header);
     const { answer, last } = reply;
-    if (answer.kind === "nack") return this.#nack(header, answer.code, last === undefined ? {} : { last });
+    if (answer.kind === "nack")
+      return this.#nack(header, answer.code, {
+        ...(last === undefined ? {} : { last }),
+        ...(fault?.code === answer.code ? { msg: fault.msg } : {}),
+      });
     const { seq, epoch, prev, ts } = answer;
     const conv = answer.conv ?? header.conv;
     const { p, n } = header;

@@ -25,6 +25,12 @@ export type Parsed =
       readonly text: string;
     }
   | { readonly kind: "request"; readonly frame: RequestFrame }
-  | { readonly kind: "refused"; readonly header: CommandHeader; readonly code: Code }
+  | {
+      readonly kind: "refused";
+      readonly header: CommandHeader;
+      readonly code: Code;
+      /** Which field does not fit, and what does; nothing of what was sent. */
+      readonly msg: string;
+    }
   | { readonly kind: "unknown" }
   | { readonly kind: "bad"; readonly reason: string };

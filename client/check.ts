@@ -1,32 +1,50 @@
 /**
  * What the server would close the connection over, for good, is refused here, before it is sent: an application's mistake in
- * one call must not cost the others their connection.
+ * one call must not cost the others their connection. Texts name the field and what fits, as the server's do.
  */
 import { limits } from "../protocol/limits.ts";
-import { isConversationId, isId } from "../protocol/ids.ts";
+import { CONVERSATION_PATTERN, ID_PATTERN, isConversationId, isId } from "../protocol/ids.ts";
 import type { Code } from "../protocol/codes.ts";
 import type { MessageBody } from "../protocol/events.ts";
 import type { CommandBody } from "./lane.ts";
+import { Refusal } from "./refusal.ts";
 import type { QuestionBody } from "./requests.ts";
 
 /** Room in a frame for its numbers and names. */
 const envelopeBytes = 512;
+const maxCommandBytes = limits.maxFrameBytes - envelopeBytes;
+
+/** What is wrong with one field, in words; undefined when nothing is. */
+type Fault = string | undefined;
 
 /** Why a command would be no valid frame; undefined when it is one. */
-export function faultOf(body: CommandBody): Code | undefined {
+export function faultOf(body: CommandBody): Refusal | undefined {
   try {
-    if ("conv" in body && !isConversationId(body.conv)) return "INVALID";
-    if (bytesOf(body) > limits.maxFrameBytes - envelopeBytes) return "TOO_LARGE";
-    return isWellFormed(body) ? undefined : "INVALID";
+    const targetFault = "conv" in body ? faultOfConversation(body.conv) : undefined;
+    if (targetFault !== undefined) return refusalOf("INVALID", targetFault);
+    if (bytesOf(body) > maxCommandBytes)
+      return refusalOf("TOO_LARGE", `the command: must be at most ${maxCommandBytes} bytes of JSON`);
+    return refusalOf("INVALID", faultOfFields(body));
   } catch {
     // A field that is not there, or one that JSON does not know: callers are not always checked by a compiler.
-    return "INVALID";
+    return new Refusal("INVALID");
   }
 }
 
 /** Why a question would be no valid frame; undefined when it is one. */
-export function faultOfQuestion(question: QuestionBody): Code | undefined {
-  return isValidQuestion(question) ? undefined : "INVALID";
+export function faultOfQuestion(question: QuestionBody): Refusal | undefined {
+  return refusalOf("INVALID", faultOfAsked(question));
+}
+
+/** What is wrong with the id of a conversation. */
+export function faultOfConversation(conv: unknown): Fault {
+  const fits = typeof conv === "string" && isConversationId(conv);
+  return fits ? undefined : `conv: must be a string that matches ${CONVERSATION_PATTERN}`;
+}
+
+/** What is wrong with a number of an event, or with 0 for none. */
+export function faultOfCount(path: string, value: unknown, least = 0): Fault {
+  return isCount(value) && value >= least ? undefined : `${path}: must be an integer of at least ${least}`;
 }
 
 /** Whether it is a number of an event, or 0 for none. */
@@ -36,93 +54,149 @@ export function isCount(value: unknown): value is number {
 
 /** Whether it can be a token. */
 export function isToken(value: unknown): value is string {
-  return typeof value === "string" && value.length >= 1 && value.length <= limits.maxTokenUnits;
+  return faultOfText("token", value, 1, limits.maxTokenUnits) === undefined;
 }
 
-function isValidQuestion(question: QuestionBody): boolean {
+function refusalOf(code: Code, fault: Fault): Refusal | undefined {
+  return fault === undefined ? undefined : new Refusal(code, fault);
+}
+
+function faultOfAsked(question: QuestionBody): Fault {
   switch (question.t) {
     case "sync": {
       const { conv, after = 0, before = 0, limit = 1 } = question;
-      const isSize = isCount(limit) && limit >= 1 && limit <= limits.maxPageEvents;
-      return isConversationId(conv) && isCount(after) && isCount(before) && isSize;
+      return (
+        faultOfConversation(conv) ??
+        faultOfCount("after", after) ??
+        faultOfCount("before", before) ??
+        faultOfRange("limit", limit, 1, limits.maxPageEvents)
+      );
     }
     case "follow":
-      return isConversationId(question.conv) && (question.cursor?.every(isCount) ?? true);
+      return faultOfConversation(question.conv) ?? faultOfCursor(question.cursor);
     case "list":
-      return isId(question.visitor);
+      return faultOfId("visitor", question.visitor);
     case "reauth":
-      return isToken(question.token);
+      return faultOfText("token", question.token, 1, limits.maxTokenUnits);
   }
 }
 
-function isWellFormed(body: CommandBody): boolean {
+function faultOfFields(body: CommandBody): Fault {
   switch (body.t) {
     case "open":
-      return isId(body.channel) && isOptionalId(body.desk) && metaBytes(body.meta) <= limits.maxMetaBytes;
+      return (
+        faultOfId("channel", body.channel) ?? faultOfOptionalId("desk", body.desk) ?? faultOfMeta(body.meta)
+      );
     case "create":
-      return isName(body.title) && body.members.length <= limits.maxInvited && body.members.every(isId);
+      return faultOfName("title", body.title) ?? faultOfMembers(body.members);
     case "send":
     case "note":
-      return isBody(body.body);
+      return faultOfBody(body.body);
     case "recall":
-      return isCount(body.seq) && body.seq >= 1;
+      return faultOfCount("seq", body.seq, 1);
     case "rate":
-      return [1, 2, 3, 4, 5].includes(body.stars) && isOptionalText(body.comment, limits.maxCommentUnits);
+      return (
+        faultOfRange("stars", body.stars, 1, 5) ??
+        faultOfOptionalText("comment", body.comment, limits.maxCommentUnits)
+      );
     case "human":
     case "transfer":
-      return isOptionalId(body.desk);
+      return faultOfOptionalId("desk", body.desk);
     case "status":
-      return body.status === "available" || body.status === "away";
+      return body.status === "available" || body.status === "away"
+        ? undefined
+        : 'status: must be "available" or "away"';
     case "close":
     case "takeover":
     case "join":
     case "leave":
-      return true;
+      return undefined;
   }
 }
 
-function isBody(body: MessageBody): boolean {
+function faultOfBody(body: MessageBody | null | undefined): Fault {
+  if (body === null || typeof body !== "object") return "body: must be an object";
   switch (body.kind) {
     case "text":
-      return isText(body.text, 1, limits.maxTextUnits);
-    case "attachment": {
-      const { url, name, mime, bytes } = body;
-      const isFile = isText(url, 1, limits.maxUrlUnits) && isText(mime, 3, limits.maxMimeUnits);
-      return isFile && isName(name) && isCount(bytes);
-    }
-    case "card": {
-      const { title, text, url } = body;
-      const isRest = isOptionalText(text, limits.maxTextUnits) && isOptionalText(url, limits.maxUrlUnits);
-      return isName(title) && isRest;
-    }
-    case "quick": {
-      const { text, options } = body;
-      const isChoice = options.length >= 1 && options.length <= limits.maxQuickOptions;
-      return isText(text, 0, limits.maxTextUnits) && isChoice && options.every(isName);
-    }
+      return faultOfText("body.text", body.text, 1, limits.maxTextUnits);
+    case "attachment":
+      return (
+        faultOfText("body.url", body.url, 1, limits.maxUrlUnits) ??
+        faultOfName("body.name", body.name) ??
+        faultOfText("body.mime", body.mime, 3, limits.maxMimeUnits) ??
+        faultOfCount("body.bytes", body.bytes)
+      );
+    case "card":
+      return (
+        faultOfName("body.title", body.title) ??
+        faultOfOptionalText("body.text", body.text, limits.maxTextUnits) ??
+        faultOfOptionalText("body.url", body.url, limits.maxUrlUnits)
+      );
+    case "quick":
+      return faultOfText("body.text", body.text, 0, limits.maxTextUnits) ?? faultOfOptions(body.options);
     default:
-      return false;
+      return 'body.kind: must be "text" or "attachment" or "card" or "quick"';
   }
 }
 
-function isText(text: unknown, least: number, most: number): boolean {
-  return typeof text === "string" && text.length >= least && text.length <= most;
+function faultOfMembers(members: readonly string[]): Fault {
+  if (!Array.isArray(members) || members.length > limits.maxInvited)
+    return `members: must be an array of at most ${limits.maxInvited} items`;
+  return firstOf("members", members, faultOfId);
 }
 
-function isOptionalText(text: unknown, most: number): boolean {
-  return text === undefined || isText(text, 0, most);
+function faultOfOptions(options: readonly string[]): Fault {
+  if (!Array.isArray(options) || options.length < 1 || options.length > limits.maxQuickOptions)
+    return `body.options: must be an array of 1 to ${limits.maxQuickOptions} items`;
+  return firstOf("body.options", options, faultOfName);
 }
 
-function isName(text: unknown): boolean {
-  return isText(text, 1, limits.maxNameUnits);
+function faultOfCursor(cursor: unknown): Fault {
+  if (cursor === undefined) return undefined;
+  if (!Array.isArray(cursor) || cursor.length !== 2) return "cursor: must be an array of 2 items";
+  return firstOf("cursor", cursor, faultOfCount);
 }
 
-function isOptionalId(id: string | undefined): boolean {
-  return id === undefined || isId(id);
+function firstOf(
+  path: string,
+  values: readonly unknown[],
+  faultOfOne: (path: string, value: unknown) => Fault,
+): Fault {
+  const at = values.findIndex((value) => faultOfOne(path, value) !== undefined);
+  return at < 0 ? undefined : faultOfOne(`${path}[${at}]`, values[at]);
 }
 
-function metaBytes(meta: unknown): number {
-  return meta === undefined ? 0 : bytesOf(meta);
+function faultOfText(path: string, text: unknown, least: number, most: number): Fault {
+  if (typeof text === "string" && text.length >= least && text.length <= most) return undefined;
+  return `${path}: must be a string of ${least === 0 ? "at most" : `${least} to`} ${most} characters`;
+}
+
+function faultOfOptionalText(path: string, text: unknown, most: number): Fault {
+  return text === undefined ? undefined : faultOfText(path, text, 0, most);
+}
+
+function faultOfName(path: string, text: unknown): Fault {
+  return faultOfText(path, text, 1, limits.maxNameUnits);
+}
+
+function faultOfId(path: string, id: unknown): Fault {
+  return typeof id === "string" && isId(id)
+    ? undefined
+    : `${path}: must be a string that matches ${ID_PATTERN}`;
+}
+
+function faultOfOptionalId(path: string, id: unknown): Fault {
+  return id === undefined ? undefined : faultOfId(path, id);
+}
+
+function faultOfRange(path: string, value: unknown, least: number, most: number): Fault {
+  const fits = isCount(value) && value >= least && value <= most;
+  return fits ? undefined : `${path}: must be an integer from ${least} to ${most}`;
+}
+
+function faultOfMeta(meta: unknown): Fault {
+  const fits = meta === undefined || bytesOf(meta) <= limits.maxMetaBytes;
+  return fits ? undefined : `meta: must be at most ${limits.maxMetaBytes} bytes of JSON`;
 }
 
 function bytesOf(value: unknown): number {

@@ -4,11 +4,11 @@
  * Role: commands in, typed events out, over connections that come and go. Boundary: an application's face of
  * `engine.ts`. It needs an Environment: `socket-browser.ts` or `socket-node.ts` make one.
  */
-import { isCount } from "./check.ts";
+import { faultOfConversation, faultOfCount, isCount } from "./check.ts";
 import { Engine } from "./engine.ts";
 import { Refusal } from "./refusal.ts";
 import { answerAs } from "./requests.ts";
-import { isConversationId, isId } from "../protocol/ids.ts";
+import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { MessageBody } from "../protocol/events.ts";
 import type { ConversationSummary, Cursor, Followed, Item } from "../protocol/frames.ts";
@@ -232,17 +232,18 @@ export class Client {
   /** Ends deliveries of a conversation and forgets it, until the server names it again: with a welcome, say. */
   unfollow(conv: string): void {
     this.#typedAt.delete(conv);
-    if (this.#checked(isConversationId(conv))) this.#engine.unfollow(conv);
+    if (this.#checked(faultOfConversation(conv))) this.#engine.unfollow(conv);
   }
 
   /** Marks everything up to `seq` as read; sent at most twice a second, and again after a reconnect if it was lost. */
   read(conv: string, seq: number): void {
-    if (this.#checked(isConversationId(conv) && isCount(seq))) this.#engine.read({ conv, seq });
+    const fault = faultOfConversation(conv) ?? faultOfCount("seq", seq);
+    if (this.#checked(fault)) this.#engine.read({ conv, seq });
   }
 
   /** Shows the others that one is typing; sent at most every two seconds. */
   typing(conv: string): void {
-    if (!this.#checked(isConversationId(conv))) return;
+    if (!this.#checked(faultOfConversation(conv))) return;
     const now = this.#environment.now();
     if (now - (this.#typedAt.get(conv) ?? Number.NEGATIVE_INFINITY) < typingEveryMs) return;
     if (this.#engine.tell({ t: "typing", conv })) this.#typedAt.set(conv, now);
@@ -255,9 +256,9 @@ export class Client {
   }
 
   /** A malformed argument of what no promise answers is told as an `error`. */
-  #checked(valid: boolean): boolean {
-    if (!valid) this.#engine.events.emit("error", new Refusal("INVALID"));
-    return valid;
+  #checked(fault: string | undefined): boolean {
+    if (fault !== undefined) this.#engine.events.emit("error", new Refusal("INVALID", fault));
+    return fault === undefined;
   }
 
   /** Ends the client: closes the connection and rejects what is unanswered with `STOPPED`. */

@@ -94,7 +94,7 @@ export class Engine {
   command(body: CommandBody): Promise<Receipt> {
     if (this.#state.state === "stopped") return Promise.reject(new Refusal("STOPPED"));
     const fault = faultOf(body);
-    if (fault) return Promise.reject(new Refusal(fault));
+    if (fault) return Promise.reject(fault);
     const since = "conv" in body ? (this.feed.cursors.get(body.conv)?.[0] ?? 0) : 0;
     const key = this.outbox.add(body, since, this.#environment.wall());
     if (key === undefined) return Promise.reject(new Refusal("QUEUE_FULL"));
@@ -108,7 +108,7 @@ export class Engine {
   ask(question: QuestionBody, lasting: boolean): Promise<Answer> {
     if (this.#state.state === "stopped") return Promise.reject(new Refusal("STOPPED"));
     const fault = faultOfQuestion(question);
-    if (fault) return Promise.reject(new Refusal(fault));
+    if (fault) return Promise.reject(fault);
     const answer = this.#requests.ask(question, lasting);
     this.#pump();
     return answer;
@@ -270,7 +270,7 @@ export class Engine {
     if (!settled) return;
     const waiting = this.#waiting.get(settled.key);
     this.#waiting.delete(settled.key);
-    if (settled.kind === "refused") return waiting?.reject(new Refusal(settled.code));
+    if (settled.kind === "refused") return waiting?.reject(new Refusal(settled.code, settled.msg));
     this.feed.acknowledged(settled);
     // An acknowledgement can be a delivery: the server counts it as one that is not confirmed yet.
     if (this.feed.cursors.ackIsOwed()) this.#acknowledge();

@@ -8,10 +8,11 @@
  */
 import { isContent, type Author, type EventBody } from "../protocol/events.ts";
 import { limits } from "../protocol/limits.ts";
+import { faultOfConversation } from "./check.ts";
 import { Cursors, type Repair } from "./cursors.ts";
 import { LogView, type ConversationEvent } from "./log-view.ts";
 import { Refusal } from "./refusal.ts";
-import { isConversationId, type Role } from "../protocol/ids.ts";
+import type { Role } from "../protocol/ids.ts";
 import type { Cursor, Followed, Item, Recovery, ServerFrame } from "../protocol/frames.ts";
 import type { Settled } from "./outbox.ts";
 import type { ClientEvents } from "./client-events.ts";
@@ -156,7 +157,8 @@ export class Feed {
 
   /** Fetches up to `limit` events before those held and puts them in front; returns the new ones. */
   async backfill(conv: string, limit: number): Promise<readonly ConversationEvent[]> {
-    if (!isConversationId(conv)) throw new Refusal("INVALID");
+    const fault = faultOfConversation(conv);
+    if (fault !== undefined) throw new Refusal("INVALID", fault);
     const view = this.#view(conv);
     const first = view.events[0]?.seq ?? (this.#cursors.get(conv)?.[0] ?? 0) + 1;
     if (first <= 1) return [];

@@ -38,7 +38,13 @@ export type Settled =
       readonly n: number;
       readonly receipt: Receipt;
     }
-  | { readonly kind: "refused"; readonly key: number; readonly code: Code };
+  | {
+      readonly kind: "refused";
+      readonly key: number;
+      readonly code: Code;
+      /** What the server says beyond the code. */
+      readonly msg: string | undefined;
+    };
 
 /** A producer in doubt: read the target's log after `after` and report what carries `producer`. */
 export interface SyncWanted {
@@ -257,7 +263,7 @@ export class Outbox {
       case "never":
         lane.settle(entry, "refused");
         this.#changes++;
-        return { kind: "refused", key: entry.key, code: frame.code };
+        return { kind: "refused", key: entry.key, code: frame.code, msg: frame.msg };
       case "same":
         if (frame.code === "RATE_LIMITED") this.#pace.refused(frame.waitMs ?? 0, nowMs);
         if (entry.state === "sent") this.#setBack(lane, entry.n, nowMs, frame.waitMs);

@@ -5,20 +5,27 @@ import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { hash32 } from "../base/hash.ts";
 import type { CommandHeader, Parsed } from "../actors/inbound.ts";
+import { codes } from "../protocol/codes.ts";
 import { commandSchemas, requestSchemas, type CommandFrame, type RequestFrame } from "../protocol/frames.ts";
 import { isConversationId, isId, type ConversationId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import { fieldFault } from "./field-fault.ts";
 
 /** Parses one text message. */
 export type FrameParser = (text: string) => Parsed;
 
+interface Checked {
+  readonly schema: TSchema;
+  readonly fits: (value: unknown) => boolean;
+}
+
 /** Compiles the schemas once. */
 export function frameParser(): FrameParser {
-  const compile = (schemas: Record<string, TSchema>): Map<string, (value: unknown) => boolean> =>
+  const compile = (schemas: Record<string, TSchema>): Map<string, Checked> =>
     new Map(
       Object.entries(schemas).map(([name, schema]) => {
         const validator = Compile(schema);
-        return [name, (value: unknown) => validator.Check(value)];
+        return [name, { schema, fits: (value: unknown) => validator.Check(value) }];
       }),
     );
   const commands = compile(commandSchemas);
@@ -38,23 +45,32 @@ export function frameParser(): FrameParser {
     if (command === undefined) {
       const request = requests.get(t);
       if (request === undefined) return { kind: "unknown" };
-      if (!request(value)) return { kind: "bad", reason: `malformed ${t}` };
+      if (!request.fits(value)) return malformed(t, fieldFault(request.schema, value));
       return { kind: "request", frame: value as RequestFrame };
     }
-    const frame = command(value) ? (value as CommandFrame) : undefined;
+    const frame = command.fits(value) ? (value as CommandFrame) : undefined;
     const header = frame === undefined ? headerOf(value) : headerOfValid(frame);
-    if (header === undefined) return { kind: "bad", reason: `malformed ${t}` };
-    if (frame === undefined)
-      return { kind: "refused", header, code: textTooLong(value) ? "TOO_LARGE" : "INVALID" };
+    if (header === undefined) return malformed(t, fieldFault(command.schema, value) ?? lateNumber);
+    if (frame === undefined) {
+      const code = textTooLong(value) ? "TOO_LARGE" : "INVALID";
+      return { kind: "refused", header, code, msg: fieldFault(command.schema, value) ?? codes[code].text };
+    }
     if (
       frame.t === "open" &&
       frame.meta !== undefined &&
       Buffer.byteLength(JSON.stringify(frame.meta)) > limits.maxMetaBytes
     ) {
-      return { kind: "refused", header, code: "TOO_LARGE" };
+      return { kind: "refused", header, code: "TOO_LARGE", msg: largeMeta };
     }
     return { kind: "command", frame, header, text };
   };
+}
+
+const lateNumber = "after: must be less than n";
+const largeMeta = `meta: must be at most ${limits.maxMetaBytes} bytes of JSON`;
+
+function malformed(t: string, fault = "unreadable"): Parsed {
+  return { kind: "bad", reason: `malformed ${t}: ${fault}` };
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -32,6 +32,8 @@ const pathWithUser = "/ws/";
 /** Frames up to here are read and answered with 4004; beyond, ws itself closes with 1009. */
 const maxPayloadBytes = 4 * limits.maxFrameBytes;
 const closeWaitMs = 2000;
+/** Of a close frame (RFC 6455, section 5.5), in which only ASCII is written here. */
+const maxReasonBytes = 123;
 const asText = { binary: false } as const;
 
 /** Serves WebSockets on an HTTP server. */
@@ -124,7 +126,7 @@ class ClientWebSocket implements Socket {
   close(code: number, reason: string): void {
     const webSocket = this.#webSocket;
     this.#output.flush();
-    webSocket.close(code, reason);
+    webSocket.close(code, reason.slice(0, maxReasonBytes));
     // A socket that is not read does not see the other end's close frame.
     webSocket.resume();
     const timer = setTimeout(() => webSocket.terminate(), closeWaitMs);

@@ -239,6 +239,8 @@ export type ServerFrame =
       readonly retry: string;
       readonly waitMs?: number;
       readonly last?: number;
+      /** With INVALID and TOO_LARGE: which field does not fit, and what does. */
+      readonly msg?: string;
       /** With BUSY: what is in the way. */
       readonly why?: BusyCause;
     }

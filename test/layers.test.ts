@@ -44,6 +44,7 @@ const adapters: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["base/metrics-prom.ts"],
   typebox: ["protocol/frames.ts", "edge/", "server/tenants.ts"],
   "typebox/compile": ["edge/", "server/tenants.ts"],
+  "typebox/value": ["edge/"],
   ws: ["edge/websocket.ts", "client/socket-node.ts"],
 };
 

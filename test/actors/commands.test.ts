@@ -165,6 +165,27 @@ describe("commands", () => {
     expect(world.asked.at(-1)).toMatchObject({ k: "refusal", code: "INVALID", command: { p: "p", n: 1 } });
   });
 
+  it("names the field that is not valid, but not where the number had another answer", async () => {
+    const { world, client } = await talking();
+    let code: "INVALID" | "PRODUCER_CONFLICT" = "INVALID";
+    answering(world, () => ({ kind: "answer", answer: { kind: "nack", code } }));
+    await client.say({ t: "rate", conv, p: "p", n: 1, after: 0, stars: 9 });
+    code = "PRODUCER_CONFLICT";
+    await client.say({ t: "rate", conv, p: "p", n: 1, after: 0, stars: 8 });
+    expect(client.of("nack")).toEqual([
+      {
+        t: "nack",
+        conv,
+        p: "p",
+        n: 1,
+        code: "INVALID",
+        retry: "never",
+        msg: "stars: must be an integer from 1 to 5",
+      },
+      { t: "nack", conv, p: "p", n: 1, code: "PRODUCER_CONFLICT", retry: "never" },
+    ]);
+  });
+
   it("answers nothing after the connection is gone", async () => {
     const { world, client } = await talking();
     let answer: (reply: AskReply) => void = () => {};

@@ -33,6 +33,56 @@ describe("a careless application", () => {
     expect(said(world)).toEqual([]);
   });
 
+  it("is told which field is wrong, and what fits", async () => {
+    const { client, world, welcome } = await script();
+    await welcome();
+    const id = "a string that matches ^[A-Za-z0-9_-]{1,64}$";
+    const quick = { kind: "quick", text: "which?" } as const;
+    const calls: readonly (readonly [Promise<unknown>, string])[] = [
+      [client.send(conv, ""), "body.text: must be a string of 1 to 16000 characters"],
+      [client.send(conv, null as never), "body: must be an object"],
+      [
+        client.send(conv, { kind: "shout" } as never),
+        'body.kind: must be "text" or "attachment" or "card" or "quick"',
+      ],
+      [
+        client.send(conv, { ...quick, options: ["a", ""] }),
+        "body.options[1]: must be a string of 1 to 256 characters",
+      ],
+      [client.send(conv, { ...quick, options: [] }), "body.options: must be an array of 1 to 20 items"],
+      [client.send(conv, "\u0000".repeat(15_000)), "the command: must be at most 65024 bytes of JSON"],
+      [client.open("a b"), `channel: must be ${id}`],
+      [client.open(undefined as never), `channel: must be ${id}`],
+      [client.open("web", { meta: "x".repeat(5000) }), "meta: must be at most 4096 bytes of JSON"],
+      [client.rate(conv, 6), "stars: must be an integer from 1 to 5"],
+      [client.list("a b"), `visitor: must be ${id}`],
+      [client.follow("s.v2.1", [1, -1]), "cursor[1]: must be an integer of at least 0"],
+    ];
+    const texts = (await Promise.allSettled(calls.map(([call]) => call))).map((end) =>
+      end.status === "rejected" ? (end.reason as Refusal).message : "none",
+    );
+    expect(texts).toEqual(calls.map(([, text]) => text));
+    await expect(client.send("nowhere", "x")).rejects.toThrow(/^conv: must be a string that matches /);
+    expect(said(world)).toEqual([]);
+  });
+
+  it("is told what the server finds wrong", async () => {
+    const { client, world, welcome } = await script();
+    await welcome();
+    const sent = client.send(conv, "hello");
+    const { p, n } = world.socket.sent.at(-1) as { p: string; n: number };
+    world.socket.say({
+      t: "nack",
+      conv,
+      p,
+      n,
+      code: "INVALID",
+      retry: "never",
+      msg: "body.text: must be kind",
+    });
+    await expect(sent).rejects.toMatchObject({ code: "INVALID", message: "body.text: must be kind" });
+  });
+
   it("hears of malformed frames that nothing answers", async () => {
     const { client, world, welcome, emitted } = await script();
     await welcome();
@@ -41,6 +91,7 @@ describe("a careless application", () => {
     client.typing("nowhere");
     client.unfollow("nowhere");
     expect(emitted("error").map((error) => (error as Refusal).code)).toEqual(Array(4).fill("INVALID"));
+    expect(emitted("error")[0]).toMatchObject({ message: "seq: must be an integer of at least 0" });
     expect(said(world)).toEqual([]);
   });
 

@@ -96,7 +96,7 @@ describe("terminal chat", () => {
     await sent;
     await chat.settled();
     expect(chat.failed).toBe(true);
-    expect(lines).toContain("! The request contradicts itself or the limits.");
+    expect(lines).toContain("! stars: must be an integer from 1 to 5");
     expect(lines).toContain("! The conversation is closed.");
   });
 

@@ -212,6 +212,13 @@ describe("websocket edge", () => {
     await eventually(() => made.heard.some((text) => text.length === limits.maxFrameBytes));
   });
 
+  it("closes also where the reason is longer than a close frame can say", async () => {
+    const made = await edge();
+    const client = await opened(made.url);
+    made.sockets[0]?.close(closeCodes.badFrame, `malformed send: ${"x".repeat(200)}`);
+    expect(await client.closed()).toBe(closeCodes.badFrame);
+  });
+
   it("says what came before its close, and nothing after it", async () => {
     const made = await edge();
     const client = await opened(made.url);

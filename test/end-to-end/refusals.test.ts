@@ -54,17 +54,25 @@ describe("bad input gets a stable code and changes nothing", () => {
   };
 
   it("closes with 4000 on text that is no frame", async () => {
-    for (const bad of [
-      "{",
-      "[]",
-      "42",
-      '{"no":"t"}',
-      '{"t":"auth"}',
-      '{"t":"auth","token":1,"device":"d","attempt":1}',
-    ]) {
+    const cases = [
+      ["{", "not JSON"],
+      ["[]", "no frame type"],
+      ["42", "no frame type"],
+      ['{"no":"t"}', "no frame type"],
+      ['{"t":"auth"}', "malformed auth: token: must be a string of 1 to 4096 characters"],
+      [
+        '{"t":"auth","token":"x","device":"a b","attempt":1}',
+        "malformed auth: device: must be a string that matches ^[A-Za-z0-9_-]{1,64}$",
+      ],
+      [
+        '{"t":"typing","conv":"nowhere"}',
+        "malformed typing: conv: must be a string that matches ^(s\\.[A-Za-z0-9_-]{1,64}\\.[0-9a-z]{1,10}|g\\.[A-Za-z0-9_-]{1,64})$",
+      ],
+    ] as const;
+    for (const [bad, msg] of cases) {
       const client = await rawClient(node.socketUrl);
       client.send(bad);
-      expect((await client.next("err")).code).toBe("BAD_FRAME");
+      expect(await client.next("err")).toMatchObject({ code: "BAD_FRAME", msg });
       expect(await client.closed()).toBe(closeCodes.badFrame);
     }
   });
@@ -208,6 +216,9 @@ describe("bad input gets a stable code and changes nothing", () => {
       expect([i, nack.code, nack.retry]).toEqual([i, code, "never"]);
     }
     expect(await length(visitor, conv)).toBe(2);
+    expect(await visitor.next("nack", (one) => one.code === "INVALID")).toMatchObject({
+      msg: "stars: must be an integer from 1 to 5",
+    });
     visitor.send({ t: "open", p: "p2", n: 1, after: 0, channel: "nowhere" });
     expect((await visitor.next("nack", (one) => one.p === "p2")).code).toBe("NOT_FOUND");
     visitor.close();
