@@ -11,6 +11,7 @@ import type { Socket } from "../actors/socket.ts";
 import type { Log } from "../base/log.ts";
 import { closeCodes } from "../protocol/codes.ts";
 import { limits } from "../protocol/limits.ts";
+import { isAllowed } from "./origin.ts";
 import { Output, Turns } from "./output.ts";
 import { textFrame } from "./text-frame.ts";
 
@@ -52,10 +53,7 @@ export function serveWebSockets(parts: WebSocketParts): { close(): void } {
     const url = (request.url ?? "").split("?")[0] ?? "";
     if (url !== path && !url.startsWith(pathWithUser)) return refuse(duplex, 404, "Not Found");
     if (!parts.accepting()) return refuse(duplex, 503, "Service Unavailable");
-    const { origin } = request.headers;
-    if (parts.origins.length > 0 && origin !== undefined && !parts.origins.includes(origin)) {
-      return refuse(duplex, 403, "Forbidden");
-    }
+    if (!isAllowed(request.headers.origin, parts.origins)) return refuse(duplex, 403, "Forbidden");
     const output = new Output(duplex, turns);
     // The answer to the upgrade and the first frame go out together.
     output.hold();

@@ -47,7 +47,7 @@ const settings = [
   {
     key: "USHER_ORIGINS",
     fallback: "",
-    text: "browser origins that may connect, comma separated; all by default",
+    text: "browser origins that may connect and call /v1, comma separated; all by default",
   },
   {
     key: "USHER_ADMIT",

@@ -56,6 +56,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     tokens,
     directory,
     dev: config.dev,
+    origins: config.origins,
     defaultTenant: tenants[0]?.id ?? ("demo" as TenantId),
     root,
     failed: (error) => log.error("a request failed", { error: messageOf(error) }),

@@ -2,26 +2,20 @@
  * HTTP through fastify: health, metrics, tokens, locate, history, the placement picture, and the demo page. Everything
  * that shows data asks for a token and checks tenant and role.
  */
+import { Type } from "typebox";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { Type, type Static } from "typebox";
-import { Compile } from "typebox/compile";
 import type { Directory } from "../../actors/directory.ts";
 import type { Principal, SessionDescription } from "../../actors/messages.ts";
 import { principalOf } from "../../actors/principal.ts";
-import { RateLimit } from "../../actors/rate-limit.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import { codes, type Code } from "../../protocol/codes.ts";
-import {
-  ID_PATTERN,
-  isStaff,
-  TENANT_PATTERN,
-  type Role,
-  type TenantId,
-  type UserId,
-} from "../../protocol/ids.ts";
+import { ID_PATTERN, isId, isStaff, type Role, type TenantId, type UserId } from "../../protocol/ids.ts";
 import type { Tokens } from "../auth.ts";
+import { fieldFault } from "../field-fault.ts";
+import { nameReader, servePreflights } from "./cors.ts";
 import { servePages } from "./pages.ts";
+import { refuse } from "./refusal.ts";
+import { serveTokens, visitorTokenMs } from "./tokens.ts";
 
 /** What HTTP needs from the node. */
 export interface HttpParts {
@@ -31,6 +25,8 @@ export interface HttpParts {
   readonly directory: Directory;
   /** Demo tenant, tokens for agents on request, and the demo page. */
   readonly dev: boolean;
+  /** Browser origins whose pages may call what is under /v1; empty allows all. */
+  readonly origins: readonly string[];
   /** The tenant whose tokens anonymous visitors get when they name none. */
   readonly defaultTenant: TenantId;
   /** Folder that holds client/, protocol/ and web/. */
@@ -47,44 +43,52 @@ export interface HttpParts {
 
 /** A request that is not complete by then is given up. */
 const requestMs = 30_000;
-const visitorTokenMs = 24 * 3600_000;
-const staffTokenMs = 12 * 3600_000;
-const tokensPerSecond = 200;
-
-const tokenRequest = Compile(
-  Type.Object({
-    tenant: Type.Optional(Type.String({ pattern: TENANT_PATTERN })),
-    role: Type.Optional(
-      Type.Union([
-        Type.Literal("visitor"),
-        Type.Literal("agent"),
-        Type.Literal("supervisor"),
-        Type.Literal("admin"),
-      ]),
-    ),
-    user: Type.Optional(Type.String({ pattern: ID_PATTERN })),
-  }),
-);
+const bodyBytes = 16 * 1024;
+const visitorId = Type.String({ pattern: ID_PATTERN });
+/** What fastify finds wrong by itself, in our words: its own hold what the client sent. */
+const faults: Readonly<Record<string, string>> = {
+  FST_ERR_BAD_URL: "path: must be percent-encoded UTF-8",
+  FST_ERR_MAX_PARAM_LENGTH: "path: must hold no id of more than 64 characters",
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: "content-type: must be application/json",
+  FST_ERR_CTP_INVALID_JSON_BODY: "body: must be JSON",
+  FST_ERR_CTP_EMPTY_JSON_BODY: "body: must be JSON",
+  FST_ERR_CTP_BODY_TOO_LARGE: `body: must be at most ${bodyBytes} bytes`,
+};
 
 /** Builds the HTTP server; it does not listen yet. */
 export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
+  const addHeaders = (request: FastifyRequest, reply: FastifyReply): void => {
+    void reply.header("x-content-type-options", "nosniff");
+    if (!request.url.startsWith("/v1/")) return;
+    void reply.header("cache-control", "no-store");
+    nameReader(request, reply, parts.origins);
+  };
+  const refuseFor = (error: unknown, reply: FastifyReply): void => {
+    const { statusCode: status = 500, code = "" } = error as { statusCode?: number; code?: string };
+    if (status >= 500) parts.failed(error);
+    void refuse(
+      reply,
+      status,
+      status === 413 ? "TOO_LARGE" : status < 500 ? "INVALID" : "INTERNAL",
+      faults[code],
+    );
+  };
   const app = fastify({
-    bodyLimit: 16 * 1024,
+    bodyLimit: bodyBytes,
     trustProxy: false,
     forceCloseConnections: true,
     requestTimeout: requestMs,
     // Whoever offers HTTP/2 with `Upgrade: h2c` is content with HTTP/1.1, if the offer is passed over.
     http: { shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket" },
+    // An address that cannot be read comes to no route and no hook.
+    frameworkErrors: (error, request, reply) => {
+      addHeaders(request, reply);
+      refuseFor(error, reply);
+    },
   });
-  app.addHook("onSend", async (request, reply) => {
-    void reply.header("x-content-type-options", "nosniff");
-    if (request.url.startsWith("/v1/")) void reply.header("cache-control", "no-store");
-  });
-  app.setErrorHandler((error, _request, reply) => {
-    const status = (error as { statusCode?: number }).statusCode ?? 500;
-    if (status >= 500) parts.failed(error);
-    void refuse(reply, status, status === 413 ? "TOO_LARGE" : status < 500 ? "INVALID" : "INTERNAL");
-  });
+  app.addHook("onSend", async (request, reply) => addHeaders(request, reply));
+  app.setErrorHandler((error, _request, reply) => refuseFor(error, reply));
+  servePreflights(app, parts.origins);
   app.setNotFoundHandler((_request, reply) => refuse(reply, 404, "NOT_FOUND"));
   app.get("/health/live", () => ({ status: "live" }));
   app.get("/health/ready", (_request, reply) => {
@@ -95,7 +99,7 @@ export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
     const { contentType, body } = await parts.scrape();
     return reply.type(contentType).send(body);
   });
-  tokenRoute(app, parts);
+  serveTokens(app, parts);
   app.get("/v1/locate", async (request, reply) => {
     const by = await principal(parts, request);
     if (by === undefined) return refuse(reply, 401, "UNAUTHORIZED");
@@ -106,7 +110,7 @@ export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
     const by = await principal(parts, request);
     if (by === undefined) return refuse(reply, 401, "UNAUTHORIZED");
     const { id } = request.params;
-    if (!new RegExp(ID_PATTERN).test(id)) return refuse(reply, 400, "INVALID");
+    if (!isId(id)) return refuse(reply, 400, "INVALID", fieldFault(visitorId, id, "id"));
     if (!isStaff(by.role) && by.user !== id) return refuse(reply, 403, "FORBIDDEN");
     const conversations = await parts.history(by.tenant, id as UserId);
     return conversations === undefined ? refuse(reply, 503, "BUSY") : { visitor: id, conversations };
@@ -121,43 +125,9 @@ export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
   return app;
 }
 
-function tokenRoute(app: FastifyInstance, parts: HttpParts): void {
-  const limit = new RateLimit(tokensPerSecond, tokensPerSecond, parts.clock.now());
-  app.post("/v1/tokens", async (request, reply) => {
-    const waitMs = limit.take(parts.clock.now());
-    if (waitMs > 0)
-      return refuse(reply.header("retry-after", String(Math.ceil(waitMs / 1000))), 429, "RATE_LIMITED");
-    const body = request.body ?? {};
-    if (!tokenRequest.Check(body)) return refuse(reply, 400, "INVALID");
-    const wish = body as Static<
-      Type.TObject<{
-        tenant: Type.TOptional<Type.TString>;
-        role: Type.TOptional<Type.TString>;
-        user: Type.TOptional<Type.TString>;
-      }>
-    >;
-    const tenant = (wish.tenant ?? parts.defaultTenant) as TenantId;
-    const role = (wish.role ?? "visitor") as Role;
-    if (parts.directory.tenant(tenant) === undefined) return refuse(reply, 404, "NOT_FOUND");
-    // Who somebody is belongs into a token that the tenant's own server signs; strangers are anonymous visitors.
-    if (!parts.dev && (role !== "visitor" || wish.user !== undefined)) return refuse(reply, 403, "FORBIDDEN");
-    const user = wish.user ?? `${role === "visitor" ? "anon" : role}-${parts.random.id()}`;
-    const { token, expiresAt } = await parts.tokens.issue(
-      { tenant, role, user },
-      role === "visitor" ? visitorTokenMs : staffTokenMs,
-    );
-    return { token, user, tenant, role, expiresAt };
-  });
-}
-
 async function principal(parts: HttpParts, request: FastifyRequest): Promise<Principal | undefined> {
   const header = request.headers.authorization;
   if (header === undefined || !header.startsWith("Bearer ")) return undefined;
   const claims = await parts.tokens.verify(header.slice("Bearer ".length));
   return claims === undefined ? undefined : principalOf(claims);
-}
-
-/** One shape for every refusal. */
-function refuse(reply: FastifyReply, status: number, code: Code): FastifyReply {
-  return reply.code(status).send({ code, msg: codes[code].text, retry: codes[code].retry });
 }

@@ -9,6 +9,9 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Directory } from "../../actors/directory.ts";
 import type { TenantId } from "../../protocol/ids.ts";
 import type { Tokens } from "../auth.ts";
+import { isAtHome } from "../origin.ts";
+import { refuse } from "./refusal.ts";
+import { strangePage } from "./tokens.ts";
 
 /** What the pages are made of. */
 export interface PageParts {
@@ -16,6 +19,7 @@ export interface PageParts {
   readonly directory: Directory;
   readonly defaultTenant: TenantId;
   readonly tokens: Tokens;
+  readonly origins: readonly string[];
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -69,7 +73,8 @@ export async function servePages(app: FastifyInstance, parts: PageParts, tokenMs
       send(reply, folder, request.params["*"]),
     );
   }
-  app.get("/v1/demo", async () => {
+  app.get("/v1/demo", async ({ headers: { origin, host } }, reply) => {
+    if (!isAtHome(origin, host, parts.origins)) return refuse(reply, 403, "FORBIDDEN", strangePage);
     const tenant = parts.directory.tenant(parts.defaultTenant);
     const agents = await Promise.all(
       (tenant?.agents ?? []).map(async ({ id, name }) => ({

@@ -6,62 +6,22 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { afterEach, describe, expect, it } from "vitest";
-import { directoryOf } from "../../actors/directory.ts";
-import { jwtTokens, type Tokens } from "../../edge/auth.ts";
-import { httpServer, type HttpParts } from "../../edge/http/http.ts";
-import type { ConversationId, TenantId } from "../../protocol/ids.ts";
-import { demoTenant } from "../../server/demo.ts";
-import { manualClock, type ManualClock } from "../support/manual-clock.ts";
-
-interface Served {
-  readonly app: FastifyInstance;
-  readonly tokens: Tokens;
-  readonly clock: ManualClock;
-  readonly asked: string[];
-  bearer(role: string, user: string, tenant?: string): Promise<{ authorization: string }>;
-}
+import { jwtTokens } from "../../edge/auth.ts";
+import type { HttpParts } from "../../edge/http/http.ts";
+import type { TenantId } from "../../protocol/ids.ts";
+import { manualClock } from "../support/manual-clock.ts";
+import { serveHttp, type Served } from "./serve-http.ts";
 
 const ends: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-async function served(more: Partial<HttpParts> = {}): Promise<Served> {
-  const clock = manualClock();
-  const tokens = jwtTokens("x".repeat(32), () => clock.wall());
-  const asked: string[] = [];
-  const app = await httpServer({
-    clock,
-    random: { float: () => 0, id: () => "abcdefgh12345678" },
-    tokens,
-    directory: directoryOf([demoTenant]),
-    dev: false,
-    defaultTenant: demoTenant.id,
-    root: tmpdir(),
-    ready: () => true,
-    trouble: () => "the store is away",
-    scrape: () => Promise.resolve({ contentType: "text/plain", body: "usher_connections 0" }),
-    picture: () => ({ shards: [] }),
-    failed: () => {},
-    locate: (tenant, role, user) => ({ node: `${tenant}.${role}.${user}`, url: "" }),
-    history(tenant, visitor) {
-      asked.push(`${tenant}/${visitor}`);
-      return Promise.resolve([
-        { conv: "s.ann.1" as ConversationId, kind: "support", open: true, openedAt: 1 },
-      ]);
-    },
-    ...more,
-  });
-  ends.push(() => app.close());
-  const bearer = async (
-    role: string,
-    user: string,
-    tenant: string = demoTenant.id,
-  ): Promise<{ authorization: string }> => ({
-    authorization: `Bearer ${(await tokens.issue({ tenant, role, user }, 60_000)).token}`,
-  });
-  return { app, tokens, clock, asked, bearer };
-}
+const served = async (more: Partial<HttpParts> = {}): Promise<Served> => {
+  const one = await serveHttp(more);
+  ends.push(() => one.app.close());
+  return one;
+};
 
 async function status(
   app: FastifyInstance,
@@ -205,6 +165,37 @@ describe("tokens over http", () => {
       headers: { "content-type": type },
       payload: typeof payload === "string" ? payload : JSON.stringify(payload),
     });
+
+  it("names the field that is malformed, and nothing of what was sent", async () => {
+    const { app, bearer } = await served({ dev: true });
+    const id = "a string that matches ^[A-Za-z0-9_-]{1,64}$";
+    const staff = await bearer("agent", "amy");
+    const said = [
+      await post(app, { role: "king" }),
+      await post(app, { user: "a/b" }),
+      await post(app, '"king"'),
+      await post(app, '{"role":"king'),
+      await post(app, ""),
+      await post(app, "king", "text/king"),
+      await post(app, { user: "king".repeat(5000) }),
+      await app.inject({ url: "/v1/visitors/a.king/history", headers: staff }),
+      await app.inject({ url: `/v1/visitors/${"king".repeat(50)}/history`, headers: staff }),
+      await app.inject({ url: "/v1/king%zz" }),
+    ].map((answer) => answer.json() as { code: string; msg: string });
+    expect(said.map(({ msg }) => msg)).toEqual([
+      'role: must be "visitor" or "agent" or "supervisor" or "admin"',
+      `user: must be ${id}`,
+      "body: must be an object",
+      "body: must be JSON",
+      "body: must be JSON",
+      "content-type: must be application/json",
+      "body: must be at most 16384 bytes",
+      `id: must be ${id}`,
+      "path: must hold no id of more than 64 characters",
+      "path: must be percent-encoded UTF-8",
+    ]);
+    for (const answer of said) expect(Object.keys(answer)).toEqual(["code", "msg", "retry"]);
+  });
 
   it("gives strangers anonymous visitors, and in production nothing else", async () => {
     const { app, tokens } = await served();
