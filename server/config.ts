@@ -1,6 +1,7 @@
 /**
  * The only reader of the environment: every setting with its meaning and default, validated, wrong ones told in a line.
  */
+import { isIP } from "node:net";
 import { isTenantId } from "../protocol/ids.ts";
 
 /** One setting. */
@@ -48,6 +49,11 @@ const settings = [
     key: "USHER_ORIGINS",
     fallback: "",
     text: "browser origins that may connect and call /v1, comma separated; all by default",
+  },
+  {
+    key: "USHER_TRUST_PROXY",
+    fallback: "",
+    text: "addresses or ranges whose X-Forwarded-For names the client, comma separated; none by default",
   },
   {
     key: "USHER_ADMIT",
@@ -101,6 +107,8 @@ export interface Config {
   readonly shards: number;
   /** As browsers send them: scheme, host, and the port unless it is the usual one. */
   readonly origins: readonly string[];
+  /** Addresses, and ranges as 10.0.0.0/8. */
+  readonly trustedProxies: readonly string[];
   readonly admitPerSecond: number;
   /** What one connection may send: in the long run, and at once. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
@@ -205,6 +213,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     devForAll: dev && askedDev === undefined && !isLoopback(host),
     shards: integer("USHER_SHARDS", 1, 4096),
     origins: list(text("USHER_ORIGINS")).map(originOf),
+    trustedProxies: list(text("USHER_TRUST_PROXY")).map(addressesOf),
     admitPerSecond: integer("USHER_ADMIT", 1, 100_000),
     rate: {
       perSecond: integer("USHER_RATE", 1, 1_000_000),
@@ -263,6 +272,18 @@ function originOf(text: string): string {
     );
   }
   return url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
+}
+
+/** An address or a range of addresses, as it was written. */
+function addressesOf(text: string): string {
+  const [address = "", bits, ...rest] = text.split("/");
+  const version = isIP(address);
+  const isRange =
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  if (version !== 0 && isRange && rest.length === 0 && !address.includes("%")) return text;
+  throw new ConfigError(
+    `USHER_TRUST_PROXY has ${JSON.stringify(text)}, which is no address: write 10.0.0.7 or 10.0.0.0/8`,
+  );
 }
 
 function list(text: string): string[] {

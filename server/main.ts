@@ -57,6 +57,7 @@ async function run(config: Config, tenants: readonly TenantConfig[]): Promise<vo
     directory,
     dev: config.dev,
     origins: config.origins,
+    trustedProxies: config.trustedProxies,
     defaultTenant: tenants[0]?.id ?? ("demo" as TenantId),
     root,
     failed: (error) => log.error("a request failed", { error: messageOf(error) }),

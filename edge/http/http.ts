@@ -27,6 +27,8 @@ export interface HttpParts {
   readonly dev: boolean;
   /** Browser origins whose pages may call what is under /v1; empty allows all. */
   readonly origins: readonly string[];
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** The tenant whose tokens anonymous visitors get when they name none. */
   readonly defaultTenant: TenantId;
   /** Folder that holds client/, protocol/ and web/. */
@@ -75,7 +77,7 @@ export async function httpServer(parts: HttpParts): Promise<FastifyInstance> {
   };
   const app = fastify({
     bodyLimit: bodyBytes,
-    trustProxy: false,
+    trustProxy: parts.trustedProxies.length > 0 ? [...parts.trustedProxies] : false,
     forceCloseConnections: true,
     requestTimeout: requestMs,
     // Whoever offers HTTP/2 with `Upgrade: h2c` is content with HTTP/1.1, if the offer is passed over.

@@ -5,13 +5,14 @@ import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Directory } from "../../actors/directory.ts";
-import { RateLimit } from "../../actors/rate-limit.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import { ID_PATTERN, TENANT_PATTERN, type TenantId } from "../../protocol/ids.ts";
 import type { Tokens } from "../auth.ts";
 import { fieldFault } from "../field-fault.ts";
 import { isAtHome } from "../origin.ts";
+import { clientAddress } from "./client-address.ts";
+import { FairLimit, type FairLimitSizes } from "./fair-limit.ts";
 import { refuse } from "./refusal.ts";
 
 /** What giving tokens needs. */
@@ -28,7 +29,14 @@ export interface TokenParts {
 /** Life of a visitor's token. */
 export const visitorTokenMs = 24 * 3600_000;
 const staffTokenMs = 12 * 3600_000;
-const tokensPerSecond = 200;
+/** Many visitors may stand behind one address, each of whom needs a token a day. */
+const sizes: FairLimitSizes = {
+  perSecond: 200,
+  burst: 200,
+  reserve: 100,
+  own: { perSecond: 5, burst: 20 },
+  addresses: 10_000,
+};
 
 const tokenRequest = Type.Object({
   tenant: Type.Optional(Type.String({ pattern: TENANT_PATTERN })),
@@ -45,10 +53,10 @@ const tokenRequest = Type.Object({
 
 /** Adds the route. */
 export function serveTokens(app: FastifyInstance, parts: TokenParts): void {
-  const limit = new RateLimit(tokensPerSecond, tokensPerSecond, parts.clock.now());
+  const limit = new FairLimit(sizes, parts.clock.now());
   const isRequest = Compile(tokenRequest);
   app.post("/v1/tokens", async (request, reply) => {
-    const waitMs = limit.take(parts.clock.now());
+    const waitMs = limit.take(clientAddress(request), parts.clock.now());
     if (waitMs > 0)
       return refuse(reply.header("retry-after", String(Math.ceil(waitMs / 1000))), 429, "RATE_LIMITED");
     const body: unknown = request.body ?? {};

@@ -98,6 +98,18 @@ describe("docker-compose.yml", () => {
     expect(config.dev).toBe(false);
   });
 
+  it("has nodes believe the gateway, and nobody else, about whom a request comes from", () => {
+    const gateway = /ipv4_address: ([\d.]+)/.exec(block("nginx"))?.[1];
+    expect(gateway).toBeDefined();
+    expect(block("x-settings", 0)).toContain(`USHER_TRUST_PROXY: ${gateway}\n`);
+    const addresses = [...compose.matchAll(/ipv4_address: ([\d.]+)/g)].map(([, address]) => address);
+    expect(new Set(addresses).size).toBe(addresses.length);
+    // The address that nginx itself sees, not what a client says.
+    expect(nginxConf.match(/proxy_set_header X-Forwarded-For .*/g)).toEqual(
+      Array(2).fill("proxy_set_header X-Forwarded-For $remote_addr;"),
+    );
+  });
+
   it("has every variable explained in .env.example", () => {
     const used = new Set([...compose.matchAll(/\$\{(\w+)/g)].map(([, name]) => name));
     const explained = [...read("compose/.env.example").matchAll(/^(\w+)=/gm)].map(([, name]) => name);

@@ -28,6 +28,7 @@ export async function serveHttp(more: Partial<HttpParts> = {}): Promise<Served> 
     directory: directoryOf([demoTenant]),
     dev: false,
     origins: [],
+    trustedProxies: [],
     defaultTenant: demoTenant.id,
     root: tmpdir(),
     ready: () => true,

@@ -22,6 +22,7 @@ describe("a page of another site that embeds the SDK", () => {
         USHER_DATA: dir,
         USHER_DEV: "0",
         USHER_ORIGINS: shop,
+        USHER_TRUST_PROXY: "127.0.0.1",
       },
     });
   });
@@ -30,10 +31,10 @@ describe("a page of another site that embeds the SDK", () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const ask = (origin: string, body: object): Promise<Response> =>
+  const ask = (origin: string, body: object, more: Record<string, string> = {}): Promise<Response> =>
     fetch(`${node.url}/v1/tokens`, {
       method: "POST",
-      headers: { origin, "content-type": "application/json" },
+      headers: { origin, "content-type": "application/json", ...more },
       body: JSON.stringify(body),
     });
   const allowed = ({ headers }: Response): string | null => headers.get("access-control-allow-origin");
@@ -72,5 +73,21 @@ describe("a page of another site that embeds the SDK", () => {
   it("reads nothing if it may not connect", async () => {
     expect(allowed(await ask(thief, {}))).toBeNull();
     expect(await connects(thief)).toBe(false);
+  });
+
+  it("leaves tokens for visitors at other addresses, however many it asks for", async () => {
+    const from = async (address: string): Promise<Response> => ask(shop, {}, { "x-forwarded-for": address });
+    const flood = (): Promise<Response>[] => Array.from({ length: 500 }, () => from("203.0.113.7"));
+    const before = flood();
+    const among = [...Array(10).keys()].map((i) => from(`203.0.113.${100 + i}`));
+    const greedy = await Promise.all([...before, ...flood()]);
+    const refused = greedy.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) {
+      expect(allowed(answer)).toBe(shop);
+      expect(answer.headers.get("access-control-expose-headers")).toBe("retry-after");
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+    expect((await Promise.all(among)).map(({ status }) => status)).toEqual(Array(10).fill(200));
   });
 });

@@ -47,6 +47,13 @@ describe("config", () => {
     ]);
   });
 
+  it("reads the addresses of trusted proxies, and trusts none by default", () => {
+    const of = (text: string): readonly string[] => readConfig({ USHER_TRUST_PROXY: text }).trustedProxies;
+    expect(of("")).toEqual([]);
+    const all = ["10.0.0.7", "172.16.0.0/12", "0.0.0.0/0", "::1", "fd00::/8", "2001:db8::/128"];
+    expect(of(all.join(" , "))).toEqual(all);
+  });
+
   it("notices development mode that nobody asked for where others can reach it", () => {
     const forAll = (env: Record<string, string>): boolean => readConfig(env).devForAll;
     expect(forAll({ USHER_HOST: "0.0.0.0" })).toBe(true);
@@ -96,6 +103,15 @@ describe("config", () => {
     [{ USHER_ORIGINS: "https:shop.example" }, /no origin/],
     [{ USHER_ORIGINS: "*" }, /leave the setting empty/],
     [{ USHER_ORIGINS: "null" }, /no origin/],
+    [{ USHER_TRUST_PROXY: "nginx" }, /^USHER_TRUST_PROXY has "nginx", .* write 10\.0\.0\.7 or /],
+    [{ USHER_TRUST_PROXY: "10.0.0.7,1" }, /has "1"/],
+    [{ USHER_TRUST_PROXY: "10.0.0.0/33" }, /no address/],
+    [{ USHER_TRUST_PROXY: "10.0.0.0/" }, /no address/],
+    [{ USHER_TRUST_PROXY: "10.0.0.0/8/8" }, /no address/],
+    [{ USHER_TRUST_PROXY: "10.0.0.0/-1" }, /no address/],
+    [{ USHER_TRUST_PROXY: "::/129" }, /no address/],
+    [{ USHER_TRUST_PROXY: "fe80::1%eth0" }, /no address/],
+    [{ USHER_TRUST_PROXY: "true" }, /no address/],
     [{ ...cluster, USHER_SECRET: "" }, /USHER_SECRET/],
     [{ ...cluster, USHER_TENANTS: "" }, /USHER_TENANTS/],
   ];
