@@ -1,34 +1,33 @@
 /**
  * TimerOnce: durable timers are not lost, not early, not twice. Told from what the store accepted: arming and removing
- * are writes, and whoever handles a timer removes it in the commit of what came of it. Linear, and fed bit by bit, since
- * a run has not converged while a timer is overdue.
+ * are writes, and whoever handles a timer removes it in the commit of what came of it. What the store forgot did not
+ * happen to its timers; told again, it happens then, and was judged before. Linear, and fed bit by bit, since a run has
+ * not converged while a timer is overdue.
  */
 import type { LogEvent } from "../../protocol/events.ts";
 import type { Write } from "../../store/store.ts";
 import type { History } from "../history.ts";
-import type { Accepted } from "../world/store-server.ts";
+import type { Accepted, AcceptedCommit } from "../world/store-server.ts";
+import { Tellings } from "./tellings.ts";
 
+/** A timer from one commit on. */
 interface Timer {
-  readonly id: string;
-  readonly armedAt: number;
+  /** That commit. */
+  readonly by: AcceptedCommit;
   readonly dueAt: number;
   /** Fired or removed; undefined while it is armed. */
   readonly goneAt: number | undefined;
-  /** The store forgot about it, so that nobody can tell. */
-  readonly doubtful: boolean;
 }
 
-/** A failover forgets less than this. */
-const forgetMs = 10_000;
 /** A timer that is due is polled for every half second, by whoever owns its shard. */
 const lateMs = 3000;
 
 /** The timers of one run. */
 export class TimerBook {
   readonly #history: History;
-  readonly #timers = new Map<string, Timer>();
-  /** The highest commit number of each shard: what is not above it is told again. */
-  readonly #numbers = new Map<number, number>();
+  readonly #tellings = new Tellings();
+  /** What each timer was, the latest last. */
+  readonly #timers = new Map<string, Timer[]>();
   #read = 0;
 
   constructor(history: History) {
@@ -39,53 +38,60 @@ export class TimerBook {
   take(accepted: readonly Accepted[]): void {
     for (; this.#read < accepted.length; this.#read++) {
       const entry = accepted[this.#read];
-      if (entry?.kind === "forgot") this.#forget(entry.at);
-      if (entry?.kind !== "commit") continue;
-      const { shard, number, writes } = entry.commit;
-      const again = number <= (this.#numbers.get(shard) ?? 0);
-      if (!again) this.#numbers.set(shard, number);
-      this.#takeWrites(writes, entry.at, !again);
+      const telling = entry === undefined ? undefined : this.#tellings.take(entry);
+      if (telling?.kind === "forgotten") for (const commit of telling.commits) this.#undo(commit);
+      else if (telling !== undefined) this.#takeWrites(telling.entry, telling.kind === "first");
     }
   }
 
   /** Timers that should have fired by now, in words. */
   overdue(now: number): string[] {
     const late: string[] = [];
-    for (const { id, dueAt, goneAt, doubtful } of this.#timers.values())
-      if (goneAt === undefined && !doubtful && dueAt + lateMs < now)
-        late.push(`${id} was due at ${Math.round(dueAt)} ms and has not fired`);
+    for (const [id, past] of this.#timers) {
+      const timer = past.at(-1);
+      if (timer !== undefined && timer.goneAt === undefined && timer.dueAt + lateMs < now)
+        late.push(`${id} was due at ${Math.round(timer.dueAt)} ms and has not fired`);
+    }
     return late;
   }
 
-  #takeWrites(writes: readonly Write[], at: number, fresh: boolean): void {
-    for (const write of writes) {
-      if (write.op === "arm") {
-        const { id, delayMs } = write;
-        const dueAt = at + delayMs;
-        this.#timers.set(id, { id, armedAt: at, dueAt, goneAt: undefined, doubtful: false });
-      } else if (write.op === "disarm") this.#remove(write.id, writes, at, fresh);
+  #takeWrites(by: AcceptedCommit, judged: boolean): void {
+    for (const write of by.commit.writes) {
+      if (write.op === "arm") this.#note(write.id, { by, dueAt: by.at + write.delayMs, goneAt: undefined });
+      else if (write.op === "disarm") this.#remove(write.id, by, judged);
     }
   }
 
-  #remove(id: string, writes: readonly Write[], at: number, fresh: boolean): void {
-    const timer = this.#timers.get(id);
-    if (fresh && timer?.doubtful !== true && isFiring(id, writes)) {
+  #remove(id: string, by: AcceptedCommit, judged: boolean): void {
+    const timer = this.#timers.get(id)?.at(-1);
+    const { at } = by;
+    if (judged && isFiring(id, by.commit.writes)) {
       // Whoever fires may end its reason too: then it is removed twice in one commit.
-      if (timer?.goneAt !== undefined && timer.goneAt !== at)
+      if (timer?.goneAt !== undefined && timer.by !== by)
         this.#history.violate("TimerOnce", `${id} fired at ${Math.round(at)} ms though it was gone already`);
-      else if (timer?.goneAt === undefined && timer !== undefined && at < timer.dueAt - 1)
+      else if (timer !== undefined && timer.goneAt === undefined && at < timer.dueAt - 1)
         this.#history.violate(
           "TimerOnce",
           `${id} fired at ${Math.round(at)} ms, due at ${Math.round(timer.dueAt)}`,
         );
     }
-    if (timer !== undefined) this.#timers.set(id, { ...timer, goneAt: timer.goneAt ?? at });
+    if (timer !== undefined && timer.goneAt === undefined)
+      this.#note(id, { by, dueAt: timer.dueAt, goneAt: at });
   }
 
-  /** What was armed or removed lately may be as it was before. */
-  #forget(at: number): void {
-    for (const [id, timer] of this.#timers)
-      if ((timer.goneAt ?? timer.armedAt) > at - forgetMs) this.#timers.set(id, { ...timer, doubtful: true });
+  #note(id: string, timer: Timer): void {
+    const past = this.#timers.get(id);
+    if (past === undefined) this.#timers.set(id, [timer]);
+    else past.push(timer);
+  }
+
+  /** The timers are again what they were before that commit. */
+  #undo(by: AcceptedCommit): void {
+    for (const write of by.commit.writes) {
+      if (write.op !== "arm" && write.op !== "disarm") continue;
+      const past = this.#timers.get(write.id);
+      while (past?.at(-1)?.by === by) past.pop();
+    }
   }
 }
 

@@ -31,8 +31,11 @@ export interface Forgot {
   readonly kind: "forgot";
   readonly at: number;
   readonly entries: number;
-  /** Under which epoch, and by whom, each shard's last entry that it has was written. */
-  readonly fences: ReadonlyMap<number, { readonly epoch: number; readonly owner: Owner }>;
+  /** Under which epoch, and by whom, each shard's last entry that it has was written, and its last commit; 0 for none. */
+  readonly fences: ReadonlyMap<
+    number,
+    { readonly epoch: number; readonly owner: Owner; readonly last: number }
+  >;
 }
 
 /** What the store accepted, and when it forgot the last of it. */
@@ -130,10 +133,11 @@ export class StoreServer implements RemoteServer {
     this.#effective = kept;
     this.#primary = replica;
     this.#runs++;
-    const fences = new Map<number, { epoch: number; owner: Owner }>();
+    const fences = new Map<number, { epoch: number; owner: Owner; last: number }>();
     for (const entry of kept) {
       const { epoch } = entry.kind === "claim" ? entry : entry.commit;
-      fences.set(shardOf(entry), { epoch, owner: entry.owner });
+      const shard = shardOf(entry);
+      fences.set(shard, { epoch, owner: entry.owner, last: this.#last.get(shard)?.number ?? 0 });
     }
     this.accepted.push({ kind: "forgot", at: now, entries, fences });
   }

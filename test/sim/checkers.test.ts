@@ -6,6 +6,7 @@ import type { Checker } from "../../sim/checkers/evidence.ts";
 import { checkFences } from "../../sim/checkers/fences.ts";
 import { checkLogs } from "../../sim/checkers/logs.ts";
 import { checkSends } from "../../sim/checkers/sends.ts";
+import { Tellings } from "../../sim/checkers/tellings.ts";
 import { History, type SendRecord } from "../../sim/history.ts";
 import type { Accepted } from "../../sim/world/store-server.ts";
 
@@ -52,6 +53,13 @@ const commit = (
   epoch: number,
   owner: string,
   ...events: [log: string, seq: number, body: object][]
+): Accepted => numbered(1, epoch, owner, ...events);
+
+const numbered = (
+  number: number,
+  epoch: number,
+  owner: string,
+  ...events: [log: string, seq: number, body: object][]
 ): Accepted => ({
   kind: "commit",
   at: 0,
@@ -59,7 +67,7 @@ const commit = (
   commit: {
     shard: 1,
     epoch,
-    number: 1,
+    number,
     writes: events.map(([log, seq, body]) => ({
       op: "append",
       log,
@@ -68,6 +76,11 @@ const commit = (
     })),
   },
 });
+
+/** A replica takes over whose last commit of the shard is that one. */
+const forgot = (last: number, epoch = 1, owner = "o"): Accepted => {
+  return { kind: "forgot", at: 0, entries: 1, fences: new Map([[1, { epoch, owner, last }]]) };
+};
 
 describe("log checker", () => {
   it("accepts a dense log and finds holes, repeats and epochs that fall", () => {
@@ -157,11 +170,8 @@ describe("fence checker", () => {
     expect(of(claim(1, "a"), commit(1, "a"), claim(2, "b"), commit(2, "b"))).toEqual([]);
     expect(of(claim(2, "b"), commit(1, "a"))).toEqual(["FenceMonotone"]);
     expect(of(claim(1, "a"), commit(1, "b"))).toEqual(["EpochOwnerUnique"]);
-    const forgot = (epoch: number, owner: string): Accepted => {
-      return { kind: "forgot", at: 0, entries: 1, fences: new Map([[1, { epoch, owner }]]) };
-    };
-    expect(of(claim(1, "a"), claim(2, "b"), forgot(1, "a"), commit(1, "a"))).toEqual([]);
-    expect(of(claim(1, "a"), claim(2, "b"), forgot(2, "b"), commit(1, "a"))).toEqual(["FenceMonotone"]);
+    expect(of(claim(1, "a"), claim(2, "b"), forgot(0, 1, "a"), commit(1, "a"))).toEqual([]);
+    expect(of(claim(1, "a"), claim(2, "b"), forgot(0, 2, "b"), commit(1, "a"))).toEqual(["FenceMonotone"]);
   });
 });
 
@@ -181,8 +191,69 @@ describe("assignment checker", () => {
     ]);
   });
 
+  const closed = { kind: "closed", why: "agent" };
+  const queued = { kind: "queued", desk: "d" };
+
   it("counts once what the store was told again", () => {
     const first = commit(1, "o", [a, 1, assigned("amy")]);
-    expect(of(first, { kind: "forgot", at: 0, entries: 1, fences: new Map() }, first)).toEqual([]);
+    expect(of(first, forgot(0), first)).toEqual([]);
+    expect(of(first, forgot(0), commit(2, "o", [a, 1, assigned("amy")]), forgot(0), first)).toEqual([]);
+  });
+
+  it("counts what was forgotten until something else is told instead", () => {
+    const [taken, ended] = [commit(1, "o", [a, 1, assigned("amy")]), numbered(2, 1, "o", [a, 2, closed])];
+    const next = numbered(3, 1, "o", [b, 1, assigned("amy")]);
+    // All of it is told again, in its order.
+    expect(of(taken, ended, next, forgot(1), ended, next)).toEqual([]);
+    // That the first chat ended is not known any more, and the agent gets another.
+    expect(of(taken, ended, next, forgot(1), numbered(2, 2, "p", [b, 1, assigned("amy")]))).toEqual([
+      "CapacityRespected",
+    ]);
+    // Nobody remembers that the agent had it.
+    const other = commit(2, "p", [a, 1, queued]);
+    expect(of(taken, forgot(0), other, numbered(2, 2, "p", [b, 1, assigned("amy")]))).toEqual([]);
+  });
+
+  it("judges what is told instead of what was forgotten, under the same numbers", () => {
+    const taken = commit(1, "o", [a, 1, assigned("amy")]);
+    const ended = numbered(2, 1, "o", [a, 2, closed]);
+    expect(of(taken, ended, forgot(1), numbered(2, 2, "p", [a, 2, assigned("bo")]))).toEqual([
+      "AssignmentExclusive",
+    ]);
+    const twice = commit(2, "p", [a, 1, assigned("bo")], [a, 2, assigned("amy")]);
+    expect(of(taken, ended, forgot(0), twice)).toEqual(["AssignmentExclusive"]);
+  });
+});
+
+describe("tellings", () => {
+  const kinds = (...accepted: Accepted[]) => {
+    const tellings = new Tellings();
+    return accepted.map((entry) => {
+      const telling = tellings.take(entry);
+      if (telling?.kind === "forgotten")
+        return `forgotten ${telling.commits.map((one) => one.commit.number).join()}`;
+      if (telling?.kind === "first")
+        return `first, lost ${telling.lost.map((one) => one.commit.number).join()}`;
+      return telling?.kind;
+    });
+  };
+  const [one, two, three] = [1, 2, 3].map((number) =>
+    numbered(number, 1, "o", ["l", number, { number }]),
+  ) as [Accepted, Accepted, Accepted];
+
+  it("tells what is said again from what is new, also after another failover in between", () => {
+    expect(kinds(one, two, three, forgot(1), two, forgot(1), two, three)).toEqual([
+      ...["first, lost ", "first, lost ", "first, lost "],
+      ...["forgotten 3,2", "again", "forgotten 2", "again", "again"],
+    ]);
+  });
+
+  it("gives up what was forgotten, and all that followed it, where something else is told", () => {
+    const other = numbered(2, 2, "p", ["l", 2, { number: 20 }]);
+    expect(kinds(one, two, three, forgot(1), other, numbered(3, 2, "p")).slice(3)).toEqual([
+      "forgotten 3,2",
+      "first, lost 3,2",
+      "first, lost ",
+    ]);
   });
 });

@@ -16,15 +16,23 @@ const idle = "conversation/t/c|idle";
 const arm = (delayMs: number, id = idle): Write => ({ op: "arm", id, delayMs, value: "" });
 const disarm = (id = idle): Write => ({ op: "disarm", id });
 
-/** What a book finds in those commits, one number after the other, and what is overdue at the end. */
-function timers(end: number, ...commits: (readonly [at: number, ...writes: Write[]] | Accepted)[]): string[] {
+/**
+ * What a book finds in those commits, one number after the other, and what is overdue at the end. A number is the last
+ * commit that the replica has which takes over.
+ */
+function timers(end: number, ...commits: (readonly [at: number, ...writes: Write[]] | number)[]): string[] {
   const history = new History();
   const book = new TimerBook(history);
+  let number = 0;
   book.take(
-    commits.map((one, i): Accepted => {
-      if ("kind" in one) return one;
+    commits.map((one): Accepted => {
+      if (typeof one === "number") {
+        number = one;
+        const fences = new Map([[1, { epoch: 1, owner: "o", last: number }]]);
+        return { kind: "forgot", at: 0, entries: 1, fences };
+      }
       const [at, ...writes] = one;
-      return { kind: "commit", at, owner: "o", commit: { shard: 1, epoch: 1, number: i + 1, writes } };
+      return { kind: "commit", at, owner: "o", commit: { shard: 1, epoch: 1, number: ++number, writes } };
     }),
   );
   return [...history.violations.map(({ text }) => text), ...book.overdue(end)];
@@ -52,9 +60,30 @@ describe("timer book", () => {
     expect(timers(3500, [0, arm(1000)])).toEqual([]);
   });
 
-  it("lets a store that has forgotten fire again what it may still hold", () => {
-    const forgot: Accepted = { kind: "forgot", at: 1600, entries: 1, fences: new Map() };
-    expect(timers(9000, [0, arm(1000)], [1500, disarm()], forgot, [2000, disarm()])).toEqual([]);
+  it("lets fire again what the store has forgotten to have fired, once", () => {
+    const fired = [[0, arm(1000)], [1500, disarm()], 1] as const;
+    expect(timers(9000, ...fired, [2000, disarm()])).toEqual([]);
+    expect(timers(9000, ...fired, [2000, disarm(), arm(500)], [2600, disarm()])).toEqual([]);
+    expect(timers(9000, ...fired, [2000, disarm()], [2500, disarm()])).toEqual([
+      `${idle} fired at 2500 ms though it was gone already`,
+    ]);
+    expect(timers(9000, ...fired)).toEqual([`${idle} was due at 1000 ms and has not fired`]);
+  });
+
+  it("takes a timer for as the store holds it after it forgot", () => {
+    // Armed once more by being told again: it is due later, and not to be waited for before.
+    expect(timers(3900, [0, arm(500)], 0, [1000, arm(500)])).toEqual([]);
+    expect(timers(9000, [0, arm(500)], 0, [1000, arm(500)], [1200, disarm()])).toEqual([
+      `${idle} fired at 1200 ms, due at 1500`,
+    ]);
+    // Nobody arms it again: there is none.
+    expect(timers(9000, [0, arm(500)], 0)).toEqual([]);
+    // It was armed anew, which nobody knows any more.
+    expect(timers(9000, [0, arm(1000)], [500, arm(5000)], 1, [1200, disarm()])).toEqual([]);
+    expect(timers(9000, [0, arm(1000)], [500, arm(100)], 1, [700, disarm(), arm(5000)])).toEqual([
+      `${idle} fired at 700 ms, due at 1000`,
+      `${idle} was due at 5700 ms and has not fired`,
+    ]);
   });
 });
 
