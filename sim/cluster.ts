@@ -7,6 +7,7 @@ import { runKey } from "../placement/shard-table.ts";
 import type { Fault } from "./faults.ts";
 import { Stream } from "./world/chance.ts";
 import { SimulatedNode, type NodeSettings } from "./world/node.ts";
+import type { Process } from "./world/process.ts";
 import type { Condition } from "./world/weather.ts";
 import type { World } from "./world/world.ts";
 
@@ -21,7 +22,9 @@ export class Cluster {
   readonly #world: World;
   readonly #settings: NodeSettings;
   readonly #undo = new Set<Undo>();
-  readonly #leaving = new Set<SimulatedNode>();
+  /** Runs of nodes that were told to leave. */
+  readonly #leaving = new Set<Process>();
+  #healed = false;
   readonly #switchNetworks: (share: number, chance: Stream) => void;
 
   /** @param switchNetworks changes the network of a share of the users */
@@ -42,22 +45,26 @@ export class Cluster {
     for (const node of this.nodes) node.start();
   }
 
-  /** Whether every living node serves, and all agree on stable owners and on who is there. */
+  /**
+   * Whether every node is there and serves, all agree on stable owners and on who is there, and each owns something as far
+   * as there are shards enough: no plan lets a node go for good.
+   */
   calm(): boolean {
-    const living = this.nodes.filter(({ alive }) => alive).map(({ node }) => node);
-    const [first] = living;
-    if (first === undefined) return false;
-    for (const node of living) if (node === undefined || !node.ready()) return false;
+    const there = this.nodes.flatMap(({ node }) => (node?.ready() === true ? [node] : []));
+    const [first] = there;
+    if (first === undefined || there.length < this.nodes.length) return false;
     if (this.#strangers() !== undefined) return false;
+    const owners = new Set<string>();
     for (let shard = 0; shard < this.#settings.shards; shard++) {
       const route = first.placement.route(shard);
       if (route === undefined || route.state !== "stable") return false;
-      for (const node of living) {
-        const other = node?.placement.route(shard);
+      owners.add(route.owner.node);
+      for (const { placement } of there) {
+        const other = placement.route(shard);
         if (other?.epoch !== route.epoch || other.owner.node !== route.owner.node) return false;
       }
     }
-    return true;
+    return owners.size >= Math.min(this.nodes.length, this.#settings.shards);
   }
 
   /** Why the cluster is not calm, in words. */
@@ -65,7 +72,17 @@ export class Cluster {
     const states = this.nodes.map(
       ({ name, node, alive }) => `${name} ${alive ? node?.trouble() || "ready" : "gone"}`,
     );
-    return [...states, ...(this.#strangers() ?? [])].join(", ");
+    return [...states, ...(this.#strangers() ?? []), ...this.#idle()].join(", ");
+  }
+
+  /** Nodes that own nothing as far as they know. */
+  #idle(): string[] {
+    const shards = Array.from({ length: this.#settings.shards }, (_, shard) => shard);
+    return this.nodes.flatMap(({ name, node }) => {
+      if (node === undefined) return [];
+      const owns = shards.some((shard) => node.placement.route(shard)?.owner.node === name);
+      return owns ? [] : [`${name} owns nothing`];
+    });
   }
 
   /** Living nodes that take a living one for another run, or for dead; undefined when there are none. */
@@ -90,20 +107,24 @@ export class Cluster {
   /** Begins a fault; it ends after its time, or when the world heals. */
   strike(fault: Fault): void {
     const undo = this.#begin(fault);
-    if (undo === undefined) return;
+    if (undo !== undefined) this.#endLater(undo, fault.for);
+  }
+
+  #endLater(undo: Undo, lastsMs: number): void {
     const once = (): void => {
       if (!this.#undo.delete(once)) return;
       undo();
     };
     this.#undo.add(once);
-    if (fault.for > 0) {
+    if (lastsMs > 0) {
       const { scheduler } = this.#world;
-      scheduler.schedule(scheduler.now + fault.for, undefined, once);
+      scheduler.schedule(scheduler.now + lastsMs, undefined, once);
     }
   }
 
-  /** Ends all faults and starts what has ended. */
+  /** Ends all faults and starts what has ended; what is leaving is started when it has left. */
   heal(): void {
+    this.#healed = true;
     for (const undo of this.#undo) undo();
     this.#world.sky.calm();
     for (const node of this.nodes) node.start();
@@ -216,17 +237,16 @@ export class Cluster {
   }
 
   /** The time of a planned stop counts from its end. */
-  #leave(fault: Fault): Undo | undefined {
+  #leave(fault: Fault): undefined {
     for (const node of this.#targets(fault.target)) {
-      if (this.#leaving.has(node)) continue;
-      this.#leaving.add(node);
+      const { process } = node;
+      if (process === undefined || this.#leaving.has(process)) continue;
+      this.#leaving.add(process);
       void node.leave().then(() => {
-        this.#leaving.delete(node);
-        const { scheduler } = this.#world;
-        scheduler.schedule(scheduler.now + fault.for, undefined, () => node.start());
+        if (this.#healed) node.start();
+        else this.#endLater(() => node.start(), fault.for);
       });
     }
-    return undefined;
   }
 
   #lay(target: string, condition: Omit<Condition, "from" | "to">): Undo {

@@ -38,7 +38,8 @@ export interface Fault {
    */
   readonly target: string;
   /**
-   * How long it lasts; 0: until the world heals. A node that ended comes back after that. Whose sockets were cut, there
+   * How long it lasts; 0: until the world heals. A node that ended comes back after that, counted from when it had left
+   * where it was to leave. Whose sockets were cut, there
    * nobody is let in for so long.
    */
   readonly for: number;

@@ -162,7 +162,7 @@ function faultsOf({ node, last, stopAt, crashAt, backAt }: Life, { zero, nodes, 
   const target = `n${nodes.indexOf(node) + 1}`;
   if (stopAt !== undefined) {
     const downMs = Math.max(0, (backAt ?? end + tailMs) - Math.max(last, stopAt));
-    return [{ at: Math.round(stopAt - zero), kind: "leave", target, for: Math.round(downMs) }];
+    return [{ at: Math.round(stopAt - zero), kind: "leave", target, for: Math.max(1, Math.round(downMs)) }];
   }
   if (crashAt === undefined) return [];
   const lasts = backAt === undefined ? 0 : Math.max(1, Math.round(backAt - crashAt));
