@@ -9,6 +9,7 @@ const flags = {
   desks: "desks",
   shards: "shards",
   thinkMs: "think",
+  bursts: "bursts",
   human: "human",
   closes: "closes",
   background: "background",

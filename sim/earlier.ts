@@ -14,6 +14,7 @@ import type { Write } from "../store/store.ts";
 import { Cluster } from "./cluster.ts";
 import { History } from "./history.ts";
 import { Device } from "./people/device.ts";
+import { newTally } from "./people/tap.ts";
 import { simulatedTenant, tenantId, verifyToken } from "./people/tenant.ts";
 import type { Settings } from "./settings.ts";
 import { randomOf } from "./world/chance.ts";
@@ -80,8 +81,13 @@ async function converse(settings: Settings, channel: string): Promise<Write[]> {
       assert(scheduler.now < readyMs, "a node of its own is ready in time");
       await scheduler.sleep(100);
     }
-    const tally = { duplicates: 0, refused: 0, frames: 0, online: 0, delivered: 0, answers: [] };
-    const parts = { world, history, tally, recoveries: [], environmentThrough: <T>(own: T): T => own };
+    const parts = {
+      world,
+      history,
+      tally: newTally(),
+      recoveries: [],
+      environmentThrough: <T>(own: T): T => own,
+    };
     const device = new Device(parts, "visitor", standIn, standIn);
     await device.process.enter(() => device.client.open(channel));
     await scheduler.sleep(settledMs);

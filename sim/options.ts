@@ -20,6 +20,7 @@ const options = {
   talking: { type: "string" },
   human: { type: "string" },
   think: { type: "string" },
+  bursts: { type: "string" },
   admit: { type: "string" },
   arrive: { type: "string" },
   surge: { type: "string" },
@@ -67,8 +68,8 @@ export function usage(): string {
   const width = Math.max(...scenarios.map(({ name }) => name.length));
   return [
     "npm run -s sim -- SCENARIO [--seed N --users N --nodes N --zones N --agents N --desks N --shards N --seconds N",
-    "                  --arrive SECONDS --earlier made|stored --talking SHARE --human SHARE --think MS --closes SHARE --returning SHARE",
-    "                  --background SHARE --mobile SHARE --admit PER-SECOND --costs on|off --direct --faults JSON",
+    "                  --arrive SECONDS --earlier made|stored --talking SHARE --human SHARE --think MS --bursts SHARE --closes SHARE",
+    "                  --returning SHARE --background SHARE --mobile SHARE --admit PER-SECOND --costs on|off --direct --faults JSON",
     "                  --record FILE --html FILE --progress --json --verbose --log warn|info|debug]",
     "npm run -s sim -- swarm [--seeds N --from SEED --seconds WALL-SECONDS --json], or --seed N for one of them",
     "npm run -s sim -- shrink --seed N       the smallest schedule with which that seed of a swarm still fails",
@@ -106,6 +107,7 @@ export function settingsGiven(values: Values): Partial<Settings> {
     talking: numberOf(values.talking),
     human: numberOf(values.human),
     thinkMs: numberOf(values.think),
+    bursts: numberOf(values.bursts),
     surge: numberOf(values.surge),
     surgeAt: numberOf(values["surge-at"]),
     surgeFor: numberOf(values["surge-for"]),

@@ -256,6 +256,7 @@ class Run {
     let delivered = 0;
     for (const { seen } of devices) for (const list of seen.values()) delivered += list.length;
     const acked = sends.filter(({ seq }) => seq !== undefined);
+    const { depths } = this.#crowd.tally;
     return {
       scenario,
       seed,
@@ -268,6 +269,8 @@ class Run {
       acked: acked.length,
       delivered,
       duplicatesSuppressed: this.#crowd.tally.duplicates,
+      sentBeside: depths.slice(2).reduce((sum, count) => sum + count, 0),
+      mostInFlight: Math.max(0, depths.length - 1),
       attempts: sockets.tally.attempts,
       refused: this.#crowd.tally.refused + sockets.tally.unreachable,
       recoveredMs: quantiles(this.#crowd.recoveries),

@@ -35,6 +35,8 @@ export interface Settings {
   readonly human: number;
   /** Mean time between two messages of one who talks. */
   readonly thinkMs: number;
+  /** Share of the customers who send several messages back to back, and then think for longer. */
+  readonly bursts: number;
   /** Share of the customers' messages that an agent answers by ending the conversation. */
   readonly closes: number;
   /** Share of the customers who begin another conversation when theirs has ended. */
@@ -101,6 +103,7 @@ export const usualSettings: Omit<Settings, "scenario" | "seed" | "faults"> = {
   talking: 1,
   human: 0.7,
   thinkMs: 2500,
+  bursts: 0.2,
   closes: 0.04,
   returning: 1,
   background: 0.1,

@@ -22,6 +22,9 @@ export interface Summary {
   readonly acked: number;
   readonly delivered: number;
   readonly duplicatesSuppressed: number;
+  /** Sends that left while another of their producer was unanswered, and the most of one that were so at a time. */
+  readonly sentBeside: number;
+  readonly mostInFlight: number;
   readonly attempts: number;
   readonly refused: number;
   readonly recoveredMs: Quantiles;
@@ -54,6 +57,7 @@ export function summaryText(summary: Summary): string {
     `${summary.scenario}, seed ${summary.seed}: ${summary.users} users, ${summary.nodes} nodes`,
     `  time        ${(summary.virtualMs / 1000).toFixed(1)} s virtual in ${(summary.wallMs / 1000).toFixed(1)} s, ${summary.events} events, ${summary.rssMb} MB`,
     `  messages    ${summary.sends} sent, ${summary.acked} acknowledged, ${summary.delivered} deliveries, ${summary.duplicatesSuppressed} repeats suppressed`,
+    `  in flight   ${summary.mostInFlight} of one producer at most, ${summary.sentBeside} left beside another`,
     `  answered    ${spread(ackMs)}`,
     `  connections ${summary.attempts} attempts, ${summary.refused} refused`,
     `  recovered   ${spread(recoveredMs)}`,

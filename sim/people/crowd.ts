@@ -17,7 +17,7 @@ import { forgotten } from "./forgotten.ts";
 import { Group } from "./group.ts";
 import { lookAway, roam } from "./habits.ts";
 import { shiftOf } from "./shifts.ts";
-import type { WireTally } from "./tap.ts";
+import { newTally } from "./tap.ts";
 import { channelOf } from "./tenant.ts";
 import { visit } from "./visitor.ts";
 
@@ -29,14 +29,7 @@ const secondDevices = 0.15;
 /** Everybody. */
 export class Crowd {
   readonly devices: Device[] = [];
-  readonly tally: WireTally = {
-    duplicates: 0,
-    refused: 0,
-    frames: 0,
-    online: 0,
-    delivered: 0,
-    answers: [],
-  };
+  readonly tally = newTally();
   readonly recoveries: number[] = [];
   readonly #world: World;
   readonly #settings: Settings;
@@ -215,10 +208,11 @@ export class Crowd {
   }
 
   #visitor(i: number, name = `u${i}`): Device {
-    const { human, talking, thinkMs, returning, storm } = this.#settings;
+    const { human, talking, thinkMs, bursts, returning, storm } = this.#settings;
     const chance = new Stream(this.#world.seed, `visitor/${name.slice(1)}`);
     const wantsHuman = chance.next() < human;
     const device = this.#come("visitor", `u${i}`, name);
+    const lots = new Stream(this.#world.seed, `bursts/${name}`);
     if (chance.next() < secondDevices * talking && storm === undefined)
       this.#come("visitor", `u${i}`, `u${i}-second`);
     const habits = {
@@ -226,6 +220,7 @@ export class Crowd {
       earlier: this.#returns && !wantsHuman ? supportConversation(`u${i}` as UserId, 1) : undefined,
       human: wantsHuman,
       thinkMs: chance.next() < talking ? thinkMs : undefined,
+      bursts: lots.next() < bursts ? lots : undefined,
       returning,
       over: () => this.#over || device.gone,
       onRefusal: (code: string) => {

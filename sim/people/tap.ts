@@ -7,6 +7,7 @@ import { SparseMap } from "../../base/sparse-map.ts";
 import type { ClientSocket } from "../../client/environment.ts";
 import { closeCodes } from "../../protocol/codes.ts";
 import type { ServerFrame } from "../../protocol/frames.ts";
+import { Flights } from "./flights.ts";
 import { Wire, type OnViolation } from "./wire.ts";
 
 /** What all devices of a run count; the wire's part by their taps. */
@@ -22,6 +23,13 @@ export interface WireTally {
   delivered: number;
   /** Milliseconds that the person waited for each acknowledged send, in the order of the acknowledgements. */
   readonly answers: number[];
+  /** How many sends left when so many of their producer, with them, were unanswered on their connection. */
+  readonly depths: number[];
+}
+
+/** Nothing counted yet. */
+export function newTally(): WireTally {
+  return { duplicates: 0, refused: 0, frames: 0, online: 0, delivered: 0, answers: [], depths: [] };
 }
 
 /** The taps of one device. */
@@ -39,11 +47,12 @@ export class Tap {
   /** Puts a watch before a socket. */
   watch(socket: ClientSocket): ClientSocket {
     const wire = new Wire(this.#onViolation, "allowed");
+    const flights = new Flights();
     let welcomed = false;
     let waitMs = 0;
     const tapped: ClientSocket = {
       send: (text) => {
-        if (text.startsWith(sendPrefix)) this.#noteSent(text, wire);
+        if (text.startsWith(sendPrefix)) this.#noteSent(text, wire, flights);
         socket.send(text);
       },
       close: (code, reason) => socket.close(code, reason),
@@ -59,7 +68,7 @@ export class Tap {
       if (kind === "err") waitMs = (JSON.parse(text) as { waitMs?: number }).waitMs ?? 0;
       const delivery = kind === "deliver" ? deliveryStart.exec(text) : null;
       if (delivery !== null) wire.deliver(delivery[1] ?? "", Number(delivery[2]), Number(delivery[3]));
-      else if (watched.has(kind)) this.#noteReceived(JSON.parse(text) as ServerFrame, wire);
+      else if (watched.has(kind)) this.#noteReceived(JSON.parse(text) as ServerFrame, wire, flights);
       tapped.onmessage(text);
     };
     socket.onclose = (code, reason) => {
@@ -71,14 +80,17 @@ export class Tap {
     return tapped;
   }
 
-  #noteSent(text: string, wire: Wire): void {
+  #noteSent(text: string, wire: Wire, flights: Flights): void {
     const { p, n, conv } = JSON.parse(text) as { p: string; n: number; conv: string };
     const key = `${conv} ${p} ${n}`;
     wire.sends.add(key);
+    const depth = flights.leave(p, n);
+    this.#tally.depths[depth] = (this.#tally.depths[depth] ?? 0) + 1;
     this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
   }
 
-  #noteReceived(frame: ServerFrame, wire: Wire): void {
+  #noteReceived(frame: ServerFrame, wire: Wire, flights: Flights): void {
+    if (frame.t === "ack" || frame.t === "nack") flights.land(frame);
     if (frame.t === "ack") {
       const key = `${frame.conv} ${frame.p} ${frame.n}`;
       const times = this.#sent.get(key);
@@ -93,4 +105,4 @@ export class Tap {
 /** What the watch wants of a delivery: the SDK reads the rest. */
 const deliveryStart = /^\{"t":"deliver","conv":"([^"\\]*)","seq":(\d+),"epoch":\d+,"prev":(\d+),/;
 const sendPrefix = '{"t":"send"';
-const watched: ReadonlySet<string> = new Set(["welcome", "conv", "deliver", "ack", "left"]);
+const watched: ReadonlySet<string> = new Set(["welcome", "conv", "deliver", "ack", "nack", "left"]);

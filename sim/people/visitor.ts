@@ -12,6 +12,8 @@ export interface VisitorHabits {
   readonly human: boolean;
   /** Mean time between two messages; undefined for one who only opens. */
   readonly thinkMs: number | undefined;
+  /** Lots of one who writes in bursts, and does not wait until they are answered; undefined for one who says one thing at a time. */
+  readonly bursts: Stream | undefined;
   /** Chance to begin another conversation when one has ended. */
   readonly returning: number;
   /** Whether it is time to be silent. */
@@ -23,6 +25,11 @@ export interface VisitorHabits {
 /** Share of those who ask for a person and end the conversation at once: about when an agent is found. */
 const secondThoughts = 0.15;
 const secondThoughtsMs = 60;
+/** Messages of a burst. */
+const fewest = 2;
+const most = 6;
+/** Who sees so many without a mark that they arrived waits for it: more than may be in flight, so that some wait behind those. */
+const patience = 40;
 /** After which a customer begins anew. */
 const ended = "CLOSED";
 
@@ -34,8 +41,18 @@ export async function visit(
 ): Promise<string | undefined> {
   const { client, process } = device;
   let conv = habits.earlier;
+  let closed: string | undefined;
+  const say = async (to: string): Promise<void> => {
+    const refused = await device.say(to);
+    if (refused === ended) closed = to;
+    else if (refused !== undefined) habits.onRefusal(refused, device);
+  };
   if (conv !== undefined && habits.thinkMs !== undefined) await welcomed(device);
   while (!habits.over()) {
+    if (conv !== undefined && conv === closed) {
+      if (habits.returning < 1 && chance.next() >= habits.returning) return conv;
+      conv = undefined;
+    }
     if (conv === undefined) {
       conv = await client.open(habits.channel);
       if (habits.human) await client.human(conv).catch(() => undefined);
@@ -45,17 +62,20 @@ export async function visit(
       }
     }
     if (habits.thinkMs === undefined) return conv;
-    await sleep(process.clock, chance.exponential(habits.thinkMs));
+    const to = conv;
+    const messages = lengthOf(habits.bursts);
+    await sleep(process.clock, chance.exponential(habits.thinkMs * messages));
     await device.tab.shown();
     if (habits.over()) return conv;
-    const refused = await device.say(conv);
-    if (refused === undefined) continue;
-    if (refused === ended) {
-      if (habits.returning < 1 && chance.next() >= habits.returning) return conv;
-      conv = undefined;
-    } else habits.onRefusal(refused, device);
+    const said = Promise.all(Array.from({ length: messages }, () => say(to)));
+    if (habits.bursts === undefined || client.unanswered > patience) await said;
   }
   return conv;
+}
+
+/** Who writes more at once thinks longer before it: all say equally much. */
+function lengthOf(bursts: Stream | undefined): number {
+  return bursts === undefined ? 1 : fewest + Math.floor(bursts.next() * (most - fewest + 1));
 }
 
 /** Only then does one see the conversation from before. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { History } from "../../sim/history.ts";
 import { Attention } from "../../sim/people/attention.ts";
 import { Device } from "../../sim/people/device.ts";
+import { newTally } from "../../sim/people/tap.ts";
 import { freeCosts } from "../../sim/world/costs.ts";
 import { World } from "../../sim/world/world.ts";
 
@@ -67,7 +68,7 @@ describe("a device", () => {
     const answers: number[] = [];
     await world.run(async () => {
       serve(world, ackMs);
-      const tally = { duplicates: 0, refused: 0, frames: 0, online: 0, delivered: 0, answers };
+      const tally = { ...newTally(), answers };
       const environmentThrough: ConstructorParameters<typeof Device>[0]["environmentThrough"] = (own) => own;
       const parts = { world, history: new History(), tally, recoveries, environmentThrough };
       const device = new Device(parts, "visitor", "u", "u");

@@ -8,6 +8,7 @@ import { Cluster } from "../../sim/cluster.ts";
 import { recallConversations } from "../../sim/earlier.ts";
 import { History } from "../../sim/history.ts";
 import { Device } from "../../sim/people/device.ts";
+import { newTally } from "../../sim/people/tap.ts";
 import { simulatedTenant, tenantId, verifyToken } from "../../sim/people/tenant.ts";
 import { usualSettings, type Settings } from "../../sim/settings.ts";
 import { usualCosts } from "../../sim/world/costs.ts";
@@ -38,7 +39,7 @@ async function converse(world: World): Promise<void> {
   const cluster = new Cluster(world, nodes, 3, () => {});
   cluster.start();
   while (!cluster.calm()) await world.scheduler.sleep(100);
-  const tally = { duplicates: 0, refused: 0, frames: 0, online: 0, delivered: 0, answers: [] };
+  const tally = newTally();
   const parts = {
     world,
     history: new History(),

@@ -5,7 +5,7 @@ import { arrivalTimes } from "../../sim/people/arrivals.ts";
 import type { Device } from "../../sim/people/device.ts";
 import { Line } from "../../sim/people/line.ts";
 import { shiftOf } from "../../sim/people/shifts.ts";
-import { Tap } from "../../sim/people/tap.ts";
+import { newTally, Tap } from "../../sim/people/tap.ts";
 import { waitsOf } from "../../sim/people/waits.ts";
 import { usualSettings, type Settings } from "../../sim/settings.ts";
 import { Stream } from "../../sim/world/chance.ts";
@@ -94,7 +94,7 @@ describe("line", () => {
 describe("tap", () => {
   it("wants whom admission turns away told when to come back", () => {
     const said: string[] = [];
-    const tally = { duplicates: 0, refused: 0, frames: 0, online: 0, delivered: 0, answers: [] };
+    const tally = newTally();
     const tap = new Tap(tally, (guarantee) => void said.push(guarantee));
     const refuse = (...frames: object[]): void => {
       const socket: ClientSocket = {

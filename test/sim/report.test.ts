@@ -6,6 +6,7 @@ import { runReport } from "../../sim/report/run-report.ts";
 import { Sampler, type Sample, type Sampled } from "../../sim/report/sampler.ts";
 import { linearScale, logScale, timeScale } from "../../sim/report/scale.ts";
 import { bandsOf } from "../../sim/report/timeline.ts";
+import { newTally } from "../../sim/people/tap.ts";
 import { simulate } from "../../sim/run.ts";
 import { scenarios } from "../../sim/scenarios/scenarios.ts";
 import { settingsOf } from "../../sim/scenarios/scenario.ts";
@@ -200,7 +201,7 @@ function fakeRun(scheduler: Scheduler, queue: { backlog: number; recentPeak: num
     shards: 0,
     store: { process: queue },
     sockets: { tally: { attempts: 0, unreachable: 0 }, count: () => 0 },
-    tally: { duplicates: 0, refused: 0, frames: 0, online: 7, delivered: 0, answers: [] },
+    tally: { ...newTally(), online: 7 },
     devices: [],
     sends: [],
     recoveries: [],

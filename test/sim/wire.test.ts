@@ -3,7 +3,7 @@ import { fromStored, storedForm, wireOf } from "../../actors/encoded-event.ts";
 import type { ClientSocket } from "../../client/environment.ts";
 import type { LogEvent } from "../../protocol/events.ts";
 import type { ConversationId } from "../../protocol/ids.ts";
-import { Tap } from "../../sim/people/tap.ts";
+import { newTally, Tap } from "../../sim/people/tap.ts";
 import { Wire } from "../../sim/people/wire.ts";
 
 const conv = "s.ann.1";
@@ -53,7 +53,7 @@ describe("a watched wire", () => {
 describe("the tap of a simulated device", () => {
   it("sees the deliveries that a server writes", () => {
     const faults: string[] = [];
-    const tally = { duplicates: 0, refused: 0, frames: 0, online: 0, delivered: 0, answers: [] };
+    const tally = newTally();
     const socket: ClientSocket = {
       send() {},
       close() {},
