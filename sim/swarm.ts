@@ -55,7 +55,7 @@ const worldArbitrary: fc.Arbitrary<Partial<Settings>> = fc.record({
   mobile: fc.constantFrom(usualSettings.mobile, 0.6),
   idleMs: fc.oneof(fc.constant(usualSettings.idleMs), fc.integer({ min: 6000, max: 20_000 })),
   graceMs: fc.oneof(fc.constant(usualSettings.graceMs), fc.integer({ min: 2000, max: 10_000 })),
-  bursts: fc.constantFrom(usualSettings.bursts, 0.7),
+  bursts: fc.constantFrom(0, usualSettings.bursts, usualSettings.bursts, 0.6),
 });
 
 /** What a fault is made from; which of it counts depends on the kind. */
