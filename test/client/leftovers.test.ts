@@ -12,8 +12,7 @@ interface Tab {
 }
 
 /** A page that has connected, as that person. */
-async function opened(world: VirtualWorld, session = "v.v1"): Promise<Tab> {
-  const page = world.page();
+async function opened(world: VirtualWorld, session = "v.v1", page = world.page()): Promise<Tab> {
   const client = connect({ url: "ws://one/ws", token: "token", environment: page.environment });
   await world.pass(1);
   const { socket } = world;
@@ -160,7 +159,7 @@ describe("what a closed page left", () => {
     expect((await opened(world)).sent()).toHaveLength(1);
   });
 
-  it("is bounded, the first messages first; a shelf that fails costs nothing else", async () => {
+  it("is bounded, the first messages first", async () => {
     const world = new VirtualWorld();
     const first = await opened(world);
     for (let i = 0; i < 100; i++) void first.client.send(conv, `${i} ${"x".repeat(2000)}`);
@@ -170,16 +169,23 @@ describe("what a closed page left", () => {
     const second = await opened(world);
     expect(second.sent()[0]).toMatchObject({ n: 1 });
     expect(second.client.unanswered).toBeGreaterThan(25);
-    const third = world.page();
+  });
+
+  it("costs nothing else where it cannot be kept", async () => {
     const failing = (): never => {
-      throw new Error("full");
+      throw new Error("forbidden");
     };
-    const shelf = { names: failing, read: failing, write: failing, remove: failing, hold: failing };
-    const client = connect({ url: "ws://one/ws", token: "t", environment: { ...third.environment, shelf } });
-    await world.pass(1);
-    void client.send(conv, "sent all the same");
-    await world.pass(0);
-    expect(client.unanswered).toBe(1);
-    third.close();
+    const dead = { names: failing, read: failing, write: failing, remove: failing, hold: failing };
+    const full = { ...dead, hold: () => Promise.resolve(() => {}) };
+    const world = new VirtualWorld();
+    for (const shelf of [dead, full, { ...dead, hold: () => Promise.reject(new Error("no locks")) }]) {
+      const page = world.page();
+      const tab = await opened(world, "v.v1", { ...page, environment: { ...page.environment, shelf } });
+      const answer = tab.client.send(conv, "sent all the same");
+      await world.pass(0);
+      await tab.say(ackOf(tab.sent()[0], 4));
+      expect(await answer).toMatchObject({ seq: 4 });
+      tab.client.stop();
+    }
   });
 });
