@@ -4,33 +4,19 @@
  */
 import { Type } from "typebox";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Directory } from "../../actors/directory.ts";
 import type { Principal, SessionDescription } from "../../actors/messages.ts";
 import { principalOf } from "../../actors/principal.ts";
-import type { Clock } from "../../base/clock.ts";
-import type { Random } from "../../base/random.ts";
 import { ID_PATTERN, isId, isStaff, type Role, type TenantId, type UserId } from "../../protocol/ids.ts";
-import type { Tokens } from "../auth.ts";
 import { fieldFault } from "../field-fault.ts";
 import { nameReader, servePreflights } from "./cors.ts";
 import { servePages } from "./pages.ts";
 import { refuse } from "./refusal.ts";
-import { serveTokens, visitorTokenMs } from "./tokens.ts";
+import { serveTokens, visitorTokenMs, type TokenParts } from "./tokens.ts";
 
 /** What HTTP needs from the node. */
-export interface HttpParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly tokens: Tokens;
-  readonly directory: Directory;
-  /** Demo tenant, tokens for agents on request, and the demo page. */
-  readonly dev: boolean;
-  /** Browser origins whose pages may call what is under /v1; empty allows all. */
-  readonly origins: readonly string[];
+export interface HttpParts extends TokenParts {
   /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
-  /** The tenant whose tokens anonymous visitors get when they name none. */
-  readonly defaultTenant: TenantId;
   /** Folder that holds client/, protocol/ and web/. */
   readonly root: string;
   /** Told of what went wrong inside. */

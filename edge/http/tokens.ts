@@ -21,8 +21,11 @@ export interface TokenParts {
   readonly random: Random;
   readonly tokens: Tokens;
   readonly directory: Directory;
+  /** Demo tenant, tokens for agents on request, and the demo page. */
   readonly dev: boolean;
+  /** Browser origins whose pages may call what is under /v1; empty allows all. */
   readonly origins: readonly string[];
+  /** The tenant whose tokens anonymous visitors get when they name none. */
   readonly defaultTenant: TenantId;
 }
 

@@ -1,12 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../client/client.ts";
-import { conv, ModelServer, type Faults } from "./model-server.ts";
+import { conv, ModelServer, storm, textOf } from "./model-server.ts";
 import { VirtualWorld } from "./virtual-world.ts";
 import type { Item } from "../../protocol/frames.ts";
-
-const rate = fc.constantFrom(0, 0.02, 0.1, 0.3);
-const storm: fc.Arbitrary<Faults> = fc.record({ cut: rate, busy: rate, mute: rate, skip: rate, twice: rate });
 
 type Move = { do: "send" | "speak"; times: number } | { do: "pass"; ms: number };
 const move: fc.Arbitrary<Move> = fc.oneof(
@@ -16,10 +13,6 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   }),
   fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 20_000 }) }),
 );
-
-function textOf({ ev }: Item): string {
-  return ev.body.kind === "message" && ev.body.body.kind === "text" ? ev.body.body.text : "";
-}
 
 describe("client in a storm", () => {
   it("sends each message once and in order, and shows the log without a hole or a repeat", async () => {

@@ -1,12 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { connect, type Client } from "../../client/client.ts";
-import { conv, ModelServer, type Faults } from "./model-server.ts";
+import { conv, ModelServer, storm, textOf } from "./model-server.ts";
 import { VirtualWorld, type Page } from "./virtual-world.ts";
-import type { Item } from "../../protocol/frames.ts";
-
-const rate = fc.constantFrom(0, 0.02, 0.1, 0.3);
-const storm: fc.Arbitrary<Faults> = fc.record({ cut: rate, busy: rate, mute: rate, skip: rate, twice: rate });
 
 type Move = { do: "send"; times: number } | { do: "pass"; ms: number } | { do: "turn" } | { do: "open" };
 const move: fc.Arbitrary<Move> = fc.oneof(
@@ -19,10 +15,6 @@ interface Tab {
   readonly page: Page;
   readonly client: Client;
   readonly said: string[];
-}
-
-function textOf({ ev }: Item): string {
-  return ev.body.kind === "message" && ev.body.body.kind === "text" ? ev.body.body.text : "";
 }
 
 describe("pages that close at any moment", () => {

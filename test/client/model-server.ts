@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { ProducerRows } from "./producer-rows.ts";
 import type { FakeSocket, VirtualWorld } from "./virtual-world.ts";
 import type { CommandFrame, Cursor, Followed, Item, ServerFrame } from "../../protocol/frames.ts";
@@ -23,6 +24,21 @@ export interface Faults {
   skip: number;
   /** A delivery comes twice. */
   twice: number;
+}
+
+const rate = fc.constantFrom(0, 0.02, 0.1, 0.3);
+/** Faults of all kinds, or of few. */
+export const storm: fc.Arbitrary<Faults> = fc.record({
+  cut: rate,
+  busy: rate,
+  mute: rate,
+  skip: rate,
+  twice: rate,
+});
+
+/** What an item says; empty for what is no text. */
+export function textOf({ ev }: Item): string {
+  return ev.body.kind === "message" && ev.body.body.kind === "text" ? ev.body.body.text : "";
 }
 
 const closings = [1006, 4100, 4103, 4200, 4201, 4202] as const;
