@@ -8,6 +8,8 @@ const flags = {
   agents: "agents",
   desks: "desks",
   shards: "shards",
+  masters: "masters",
+  syncMs: "sync",
   thinkMs: "think",
   bursts: "bursts",
   human: "human",

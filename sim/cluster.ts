@@ -170,16 +170,15 @@ export class Cluster {
           kv.falseWinners = 0;
         };
       case "store-down":
-        store.down = true;
-        return () => {
-          store.down = false;
-        };
+        return this.#close(fault.target);
+      case "store-silent":
+        for (const { process } of store.mastersAt(fault.target)) process.pause();
+        return () => store.mastersAt(fault.target).forEach(({ process }) => process.resume());
       case "store-failover":
-        store.down = true;
-        void store.failOver(value, (shard, owner) => this.#remembers(shard, owner));
-        return () => {
-          store.down = false;
-        };
+        void store.failOver(store.mastersAt(fault.target), value, (shard, owner) =>
+          this.#remembers(shard, owner),
+        );
+        return this.#close(fault.target);
       case "clock-rate":
         for (const node of this.#targets(fault.target)) node.process?.setRate(value);
         return () => this.#targets(fault.target).forEach((node) => node.process?.setRate(1));
@@ -194,6 +193,15 @@ export class Cluster {
       default:
         return unreachable(fault.kind);
     }
+  }
+
+  /** These masters refuse everybody. */
+  #close(target: string): Undo {
+    const masters = this.#world.store.mastersAt(target);
+    for (const master of masters) master.down = true;
+    return () => {
+      for (const master of masters) master.down = false;
+    };
   }
 
   #remembers(shard: number, owner: string): boolean {

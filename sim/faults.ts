@@ -17,6 +17,7 @@ export const faultKinds = [
   "kv-old",
   "kv-false-winners",
   "store-down",
+  "store-silent",
   "store-failover",
   "clock-rate",
   "wall-jump",
@@ -34,7 +35,7 @@ export interface Fault {
   readonly kind: FaultKind;
   /**
    * A node (`n1`), a zone (`z1`) where nodes end, stand still or tick, `*` for all, or for partition, delay, loss and duplicate a way: `n1>n2`, `n1|n2` for both
-   * directions; parties are nodes, `clients`, `bus`, `store`.
+   * directions; parties are nodes, `clients`, `bus`, `store`. Of the store's own faults `store`, or one of its masters (`m1`).
    */
   readonly target: string;
   /**

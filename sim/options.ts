@@ -16,6 +16,8 @@ const options = {
   agents: { type: "string" },
   desks: { type: "string" },
   shards: { type: "string" },
+  masters: { type: "string" },
+  sync: { type: "string" },
   earlier: { type: "string" },
   talking: { type: "string" },
   human: { type: "string" },
@@ -67,7 +69,7 @@ export function parseOptions(args: string[]) {
 export function usage(): string {
   const width = Math.max(...scenarios.map(({ name }) => name.length));
   return [
-    "npm run -s sim -- SCENARIO [--seed N --users N --nodes N --zones N --agents N --desks N --shards N --seconds N",
+    "npm run -s sim -- SCENARIO [--seed N --users N --nodes N --zones N --agents N --desks N --shards N --masters N --sync MS --seconds N",
     "                  --arrive SECONDS --earlier made|stored --talking SHARE --human SHARE --think MS --bursts SHARE --closes SHARE",
     "                  --returning SHARE --background SHARE --mobile SHARE --admit PER-SECOND --costs on|off --direct --faults JSON",
     "                  --record FILE --html FILE --progress --json --verbose --log warn|info|debug]",
@@ -101,6 +103,8 @@ export function settingsGiven(values: Values): Partial<Settings> {
     agents: numberOf(values.agents),
     desks: numberOf(values.desks),
     shards: numberOf(values.shards),
+    masters: numberOf(values.masters),
+    syncMs: numberOf(values.sync),
     seconds: numberOf(values.seconds),
     arriveSeconds: numberOf(values.arrive),
     earlier: earlierOf(values.earlier),

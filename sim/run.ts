@@ -59,7 +59,8 @@ export async function simulate(
   const history = new History();
   const world = new World({
     seed: settings.seed,
-    costs: settings.costs ? usualCosts : freeCosts,
+    costs: { ...(settings.costs ? usualCosts : freeCosts), storeSyncMs: settings.syncMs },
+    masters: settings.masters,
     onError: (error, owner) => crashed(history, owner?.name ?? "the world", error),
     ...(observer.onDelivery === undefined ? {} : { onDelivery: observer.onDelivery }),
   });

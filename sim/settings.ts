@@ -13,6 +13,10 @@ export interface Settings {
   readonly agents: number;
   readonly desks: number;
   readonly shards: number;
+  /** Servers that share the store, as the masters of a Redis Cluster do; 1: it is one server. */
+  readonly masters: number;
+  /** How long the store takes to make the writes of one call durable, in milliseconds; calls wait for one another. */
+  readonly syncMs: number;
   /** Length of the chaos. */
   readonly seconds: number;
   /** Everything has to be well again this long after the last fault. */
@@ -93,6 +97,8 @@ export const usualSettings: Omit<Settings, "scenario" | "seed" | "faults"> = {
   agents: 6,
   desks: 2,
   shards: 64,
+  masters: 1,
+  syncMs: 0,
   seconds: 60,
   convergeSeconds: 120,
   arriveSeconds: 5,

@@ -25,6 +25,9 @@ const endings: ReadonlySet<FaultKind> = new Set([
   "partition",
 ]);
 
+/** Where some masters may be away while others are there, they are away more often. */
+const ofTheStore: readonly FaultKind[] = ["store-down", "store-silent", "store-failover"];
+
 /** The settings of one seed. */
 export function swarmSettings(seed: number, given: Partial<Settings>): Settings {
   const base: Settings = {
@@ -47,6 +50,8 @@ const worldArbitrary: fc.Arbitrary<Partial<Settings>> = fc.record({
   desks: fc.integer({ min: 1, max: 3 }),
   capacity: fc.integer({ min: 2, max: 9 }),
   shards: fc.constantFrom(8, 32, 64),
+  masters: fc.constantFrom(1, 3),
+  syncMs: fc.constantFrom(usualSettings.syncMs, 5, 60),
   thinkMs: fc.integer({ min: 600, max: 3599 }),
   costs: fc.boolean(),
   direct: fc.nat({ max: 9 }).map((lot) => lot < 3),
@@ -65,6 +70,8 @@ interface Draft {
   /** One of the nodes, or the one on which this schedule has an eye. */
   readonly node: number | "focus";
   readonly other: number | "bus" | "store" | "clients";
+  /** One of the store's masters, or all of them. */
+  readonly master: number | "all";
   readonly direction: "|" | ">" | "<";
   /** Quantile of its length, and where it stands between mild and strong. */
   readonly lasts: number;
@@ -79,15 +86,20 @@ interface Draft {
 export function scheduleArbitrary({
   nodes,
   seconds,
-}: Pick<Settings, "nodes" | "seconds">): fc.Arbitrary<readonly Fault[]> {
+  masters,
+}: Pick<Settings, "nodes" | "seconds" | "masters">): fc.Arbitrary<readonly Fault[]> {
   const node = fc.nat({ max: nodes - 1 });
   const draft: fc.Arbitrary<Draft> = fc.record({
     at: fc.nat({ max: seconds * 900 }),
-    kind: fc.constantFrom(...faultKinds),
+    kind: fc.constantFrom(...faultKinds, ...(masters > 1 ? [...ofTheStore, ...ofTheStore] : [])),
     node: fc.oneof(node, fc.constant("focus" as const)),
     other: fc.oneof(
       { weight: 2, arbitrary: node },
       { weight: 3, arbitrary: fc.constantFrom("bus" as const, "store" as const, "clients" as const) },
+    ),
+    master: fc.oneof(
+      { weight: 3, arbitrary: fc.nat({ max: masters - 1 }) },
+      { weight: 1, arbitrary: fc.constant("all" as const) },
     ),
     direction: fc.constantFrom("|", "|", ">", "<"),
     lasts: fc.nat({ max: scale - 1 }),
@@ -105,18 +117,19 @@ export function scheduleArbitrary({
       const forgets = !on.some((kind) => endings.has(kind));
       return drafts
         .filter(({ kind }) => on.includes(kind))
-        .map((one) => faultOf(one, focus))
+        .map((one) => faultOf(masters === 1 ? { ...one, master: "all" } : one, focus))
         .map((fault) => (fault.kind === "store-failover" && !forgets ? { ...fault, value: 0 } : fault))
         .sort((a, b) => a.at - b.at);
     });
 }
 
 function faultOf(
-  { at, kind, node, other, direction, lasts, strength, extreme }: Draft,
+  { at, kind, node, other, master, direction, lasts, strength, extreme }: Draft,
   focus: number,
 ): Fault {
   const nameOf = (index: number): string => `n${index + 1}`;
   const target = nameOf(node === "focus" ? focus : node);
+  const store = master === "all" ? "store" : `m${master + 1}`;
   const far = typeof other === "number" ? nameOf(other) : other;
   const way = direction === "<" ? `${far}>${target}` : `${target}${direction}${far}`;
   const span = shortestMs + Math.floor(-meanMs * Math.log(1 - lasts / scale));
@@ -147,9 +160,10 @@ function faultOf(
     case "kv-false-winners":
       return { at, kind, target: "bus", for: span, value: between(0.1, 1) };
     case "store-down":
-      return { at, kind, target: "store", for: span };
+    case "store-silent":
+      return { at, kind, target: store, for: span };
     case "store-failover":
-      return { at, kind, target: "store", for: Math.min(span, 4000), value: Math.floor(between(0, 400)) };
+      return { at, kind, target: store, for: Math.min(span, 4000), value: Math.floor(between(0, 400)) };
     case "clock-rate":
       return { at, kind, target, for: span, value: between(0.97, 1.03) };
     case "wall-jump":

@@ -7,7 +7,7 @@ import { unreachable } from "../base/assert.ts";
 import { DueIndex } from "./due-index.ts";
 import { dueShare } from "./due-share.ts";
 import { fittingBytes, readsDown } from "./log-part.ts";
-import type { LogQuery, LogSlice, ShardCommit, Store, Verdict, Write } from "./store.ts";
+import type { LogQuery, LogSlice, ShardCommit, Store, Stored, Verdict, Write } from "./store.ts";
 import {
   checkAppends,
   checkCommits,
@@ -31,13 +31,19 @@ interface Shard {
   readonly sets: Map<string, Set<string>>;
 }
 
+/** A store in memory, which also tells what no other does. */
+export interface MemoryStore extends Store {
+  /** When a timer is due, by the store's time; undefined when it is not armed. */
+  dueAt(timer: Pick<Stored, "shard" | "id">): number | undefined;
+}
+
 const smallestSweep = 64;
 
 /**
  * A store that forgets everything with the process.
  * @param clock its `now()` is the store's time
  */
-export function memoryStore(clock: Clock): Store {
+export function memoryStore(clock: Clock): MemoryStore {
   const shards = new Map<number, Shard>();
   const stamps = new Map<string, number>();
   const handlers: ((connected: boolean) => void)[] = [];
@@ -133,6 +139,7 @@ export function memoryStore(clock: Clock): Store {
           .slice(0, limit)
           .map(({ timer }) => timer),
       ),
+    dueAt: ({ shard, id }) => shards.get(shard)?.timers.get(id)?.due,
     isMember: (queries) =>
       call(() =>
         queries.map(({ shard, set, member }) => shards.get(shard)?.sets.get(set)?.has(member) ?? false),

@@ -1,6 +1,7 @@
 import { actorPlants } from "./actors.ts";
 import { clientPlants } from "./clients.ts";
 import { commitPlants } from "./commits.ts";
+import { partPlants } from "./parts.ts";
 import { placementPlants } from "./placement.ts";
 import type { Plant, Planted } from "./plant.ts";
 import { readPlants } from "./reads.ts";
@@ -9,6 +10,7 @@ import { wirePlants } from "./wire.ts";
 /** All bugs that can be planted, in the order of `planted`. */
 export const plants: readonly Plant[] = [
   ...commitPlants,
+  ...partPlants,
   ...readPlants,
   ...placementPlants,
   ...wirePlants,

@@ -75,7 +75,7 @@ export interface Sampled {
   readonly scheduler: Scheduler;
   readonly nodes: readonly SampledNode[];
   readonly shards: number;
-  readonly store: { readonly process: Worked };
+  readonly store: { readonly masters: readonly { readonly process: Worked }[] };
   readonly sockets: {
     readonly tally: { readonly attempts: number; readonly unreachable: number };
     count(node: string): number;
@@ -177,7 +177,7 @@ export class Sampler {
       delivered: tally.delivered,
       answered: tally.answers.length,
       recovered: recoveries.length,
-      storeQueue: peakOf(store.process),
+      storeQueue: Math.max(...store.masters.map(({ process }) => peakOf(process))),
       nodes: nodes.map((one) => ({
         standing: standingOf(one),
         queue: peakOf(one.process),

@@ -19,6 +19,8 @@ export interface Costs {
   /** A call and each write of it, for the store. */
   readonly storeCallMs: number;
   readonly storeWriteMs: number;
+  /** Making one call's writes durable, for the store. */
+  readonly storeSyncMs: number;
 }
 
 /** Nothing costs anything. */
@@ -32,6 +34,7 @@ export const freeCosts: Costs = {
   answerMs: 0,
   storeCallMs: 0,
   storeWriteMs: 0,
+  storeSyncMs: 0,
 };
 
 /**
@@ -48,4 +51,5 @@ export const usualCosts: Costs = {
   answerMs: 0.01,
   storeCallMs: 0.012,
   storeWriteMs: 0.002,
+  storeSyncMs: 0,
 };

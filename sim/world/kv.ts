@@ -26,6 +26,11 @@ export class KvServer implements RemoteServer {
     this.process = process;
   }
 
+  /** It answers nothing. */
+  get silent(): boolean {
+    return this.process.paused;
+  }
+
   /** The watches that a process has now hear nothing any more; new ones do. `*`: those of everybody. */
   deafen(name: string): void {
     this.#deaf.set(name, (this.#deaf.get(name) ?? 0) + 1);

@@ -1,13 +1,14 @@
 /**
- * The simulated store's server side: the in-memory store and a record of what it accepted. A failover makes a lagging
- * replica the store: what had not reached it is forgotten, and the run has another id.
+ * The simulated store's server side: the in-memory store, the masters that share its shards, and a record of what it
+ * accepted. A failover puts a lagging replica in a master's place: what had not reached it is forgotten, and its run has
+ * another id.
  */
 import { assert } from "../../base/assert.ts";
 import type { Clock } from "../../base/clock.ts";
-import { memoryStore } from "../../store/memory.ts";
-import type { Owner, ShardCommit, Store } from "../../store/store.ts";
+import { memoryStore, type MemoryStore } from "../../store/memory.ts";
+import type { Owner, ShardCommit, Store, Stored } from "../../store/store.ts";
 import type { Process } from "./process.ts";
-import type { RemoteServer } from "./remote.ts";
+import { StoreMaster } from "./store-master.ts";
 
 /** A shard that was taken over. */
 export interface AcceptedClaim {
@@ -42,13 +43,13 @@ export interface Forgot {
 export type Accepted = AcceptedClaim | AcceptedCommit | Forgot;
 
 /** The store of one world. */
-export class StoreServer implements RemoteServer {
-  readonly party = "store";
-  readonly process: Process;
+export class StoreServer {
+  readonly masters: readonly StoreMaster[];
+  readonly #clock: Clock;
   /** Everything it ever accepted, in order; for the checkers. */
   readonly accepted: Accepted[] = [];
-  /** It refuses everybody. */
-  down = false;
+  #memory: MemoryStore;
+  /** The same, furnished. */
   #primary: Store;
   /** Adds to a new store what nobody ever wrote into it. */
   #furnish: (store: Store) => Store = (store) => store;
@@ -56,11 +57,15 @@ export class StoreServer implements RemoteServer {
   #effective: (AcceptedClaim | AcceptedCommit)[] = [];
   /** The last commit of each shard. */
   readonly #last = new Map<number, { readonly number: number; readonly epoch: number }>();
-  #runs = 1;
 
-  constructor(process: Process) {
-    this.process = process;
-    this.#primary = memoryStore(process.clock);
+  /** @param processes one for each master */
+  constructor(processes: readonly Process[]) {
+    const [first] = processes;
+    assert(first !== undefined, "a store has a master");
+    this.masters = processes.map((process, i) => new StoreMaster(`m${i + 1}`, process));
+    this.#clock = first.clock;
+    this.#memory = memoryStore(first.clock);
+    this.#primary = this.#memory;
   }
 
   /** What answers now. */
@@ -68,9 +73,21 @@ export class StoreServer implements RemoteServer {
     return this.#primary;
   }
 
-  /** Names the run. */
-  get runId(): string {
-    return `run-${this.#runs}`;
+  /** The master that answers for a shard. */
+  masterOf(shard: number): StoreMaster {
+    const master = this.masters[shard % this.masters.length];
+    assert(master !== undefined, "shards are whole numbers, from 0 on");
+    return master;
+  }
+
+  /** When a timer is due that the store has just told of. */
+  dueAt(timer: Stored): number {
+    return this.#memory.dueAt(timer) ?? 0;
+  }
+
+  /** The masters that a fault means: `store` is all of them. */
+  mastersAt(target: string): readonly StoreMaster[] {
+    return target === "store" ? this.masters : this.masters.filter(({ name }) => name === target);
   }
 
   /** Lets the store, and each replica that follows it, be seen through that. */
@@ -82,7 +99,7 @@ export class StoreServer implements RemoteServer {
 
   /** Takes in what an owner of the past left of one shard, as its first commit. */
   async inherit(owner: Owner, commit: ShardCommit): Promise<void> {
-    const at = this.process.clock.now();
+    const at = this.#clock.now();
     const { shard, epoch } = commit;
     await this.#primary.claim(owner, [{ shard, epoch }]);
     const [verdict] = await this.#primary.commit(owner, [commit]);
@@ -104,24 +121,33 @@ export class StoreServer implements RemoteServer {
   }
 
   /**
-   * A replica takes over; what happened within the last `lagMs` is forgotten. Resolves within one task.
+   * Replicas take over from these masters; what happened at them within the last `lagMs` is forgotten. Resolves within one
+   * task.
    * @param remembers whether that owner still holds the shard: where memory and store are both lost nothing is promised,
    * so what only the store knows had reached the replica
    */
-  async failOver(lagMs: number, remembers: (shard: number, owner: Owner) => boolean): Promise<void> {
-    const now = this.process.clock.now();
+  async failOver(
+    masters: readonly StoreMaster[],
+    lagMs: number,
+    remembers: (shard: number, owner: Owner) => boolean,
+  ): Promise<void> {
+    const now = this.#clock.now();
     const horizon = now - lagMs;
     const safe = new Set<number>();
-    for (const entry of this.#effective)
-      if (entry.at > horizon && !remembers(shardOf(entry), entry.owner)) safe.add(shardOf(entry));
+    for (const entry of this.#effective) {
+      if (entry.at <= horizon) continue;
+      const shard = shardOf(entry);
+      if (!masters.includes(this.masterOf(shard)) || !remembers(shard, entry.owner)) safe.add(shard);
+    }
     const kept = this.#effective.filter((entry) => entry.at <= horizon || safe.has(shardOf(entry)));
     const entries = this.#effective.length - kept.length;
     const time = { at: 0 };
     const clock: Clock = {
-      ...this.process.clock,
-      now: () => (time.at === Infinity ? this.process.clock.now() : time.at),
+      ...this.#clock,
+      now: () => (time.at === Infinity ? this.#clock.now() : time.at),
     };
-    const replica = this.#furnish(memoryStore(clock));
+    const memory = memoryStore(clock);
+    const replica = this.#furnish(memory);
     for (const entry of kept) {
       time.at = entry.at;
       if (entry.kind === "claim") await replica.claim(entry.owner, [entry]);
@@ -131,8 +157,9 @@ export class StoreServer implements RemoteServer {
     this.#last.clear();
     for (const entry of kept) if (entry.kind === "commit") this.#last.set(entry.commit.shard, entry.commit);
     this.#effective = kept;
+    this.#memory = memory;
     this.#primary = replica;
-    this.#runs++;
+    for (const master of masters) master.replaced();
     const fences = new Map<number, { epoch: number; owner: Owner; last: number }>();
     for (const entry of kept) {
       const { epoch } = entry.kind === "claim" ? entry : entry.commit;

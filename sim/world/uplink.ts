@@ -11,6 +11,8 @@ export interface Server {
   readonly party: string;
   /** Whether it refuses everybody. */
   down: boolean;
+  /** Whether it stands still: it takes everything and answers nothing. */
+  readonly silent: boolean;
 }
 
 const lookMs = 250;
@@ -43,7 +45,8 @@ export class Uplink {
 
   /** Whether requests get there and answers back, whatever is believed. */
   get open(): boolean {
-    return !this.#server.down && this.#sky.open(this.#process.name, this.#server.party);
+    const { down, silent } = this.#server;
+    return !down && !silent && this.#sky.open(this.#process.name, this.#server.party);
   }
 
   /** Calls back on every change. */

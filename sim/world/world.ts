@@ -16,6 +16,8 @@ import type { Distance, WayParts } from "./way.ts";
 export interface WorldOptions {
   readonly seed: number;
   readonly costs: Costs;
+  /** Servers that share the store; 1 when it is not said. */
+  readonly masters?: number;
   /** Hears of errors that nobody caught. */
   readonly onError: OnError;
   readonly onDelivery?: OnDelivery;
@@ -39,7 +41,7 @@ export class World {
   readonly network: Network;
   readonly sockets: Sockets;
 
-  constructor({ seed, costs, onError, onDelivery }: WorldOptions) {
+  constructor({ seed, costs, masters = 1, onError, onDelivery }: WorldOptions) {
     this.digest = new Digest((atMs, link, text) => {
       if (onDelivery?.(atMs, link, text) === false) this.scheduler.halt("its observer ended the run");
     });
@@ -47,7 +49,8 @@ export class World {
     this.costs = costs;
     this.scheduler = new Scheduler(onError);
     this.kv = new KvServer(this.process("bus"));
-    this.store = new StoreServer(this.process("store"));
+    const stores = Array.from({ length: masters }, (_, i) => (masters === 1 ? "store" : `store/m${i + 1}`));
+    this.store = new StoreServer(stores.map((name) => this.process(name)));
     const shared = { ...this.#ways(), costs };
     this.network = new Network({ ...shared, bus: this.kv, distance: near });
     this.sockets = new Sockets({ ...shared, distance: far });

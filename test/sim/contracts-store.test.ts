@@ -1,12 +1,15 @@
 import { freeCosts } from "../../sim/world/costs.ts";
 import { simulatedStore } from "../../sim/world/store.ts";
 import { storeContract } from "../contracts/store.ts";
+import type { StoreHarness } from "../contracts/store-harness.ts";
 import { flowingWorld } from "./flowing-world.ts";
 
 const reconnectedMs = 500;
 
-storeContract("simulated", async () => {
-  const { world, pass, stop } = flowingWorld();
+for (const masters of [1, 3]) storeContract(`simulated, masters: ${masters}`, () => harness(masters));
+
+async function harness(masters: number): Promise<StoreHarness> {
+  const { world, pass, stop } = flowingWorld({ masters });
   const store = simulatedStore(world.storeParts, freeCosts, world.process("a"), world.store);
   return {
     store,
@@ -25,4 +28,4 @@ storeContract("simulated", async () => {
       await stop();
     },
   };
-});
+}

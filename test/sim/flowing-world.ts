@@ -11,8 +11,8 @@ export interface FlowingWorld {
 }
 
 /** Errors that virtual tasks throw end here, as uncaught ones do in a process. */
-export function flowingWorld(seed = 1): FlowingWorld {
-  const world = new World({ seed, costs: freeCosts, onError: () => undefined });
+export function flowingWorld({ masters = 1 } = {}): FlowingWorld {
+  const world = new World({ seed: 1, costs: freeCosts, masters, onError: () => undefined });
   let flowing = true;
   const flow = world.scheduler.drive(async () => {
     while (flowing) await world.scheduler.sleep(1);

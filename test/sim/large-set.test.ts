@@ -65,7 +65,7 @@ describe("large set", () => {
       await scheduler.sleep(1000);
       await leave(2, "a.m6");
       const before = await members(server.primary, "a.m5", "a.m6");
-      await server.failOver(500, () => true);
+      await server.failOver(server.masters, 500, () => true);
       return [before, await members(server.primary, "a.m5", "a.m6")];
     });
     expect(seen).toEqual([

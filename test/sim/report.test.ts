@@ -199,7 +199,7 @@ function fakeRun(scheduler: Scheduler, queue: { backlog: number; recentPeak: num
     scheduler,
     nodes: [],
     shards: 0,
-    store: { process: queue },
+    store: { masters: [{ process: queue }] },
     sockets: { tally: { attempts: 0, unreachable: 0 }, count: () => 0 },
     tally: { ...newTally(), online: 7 },
     devices: [],

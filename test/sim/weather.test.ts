@@ -119,7 +119,7 @@ describe("simulated store", () => {
     await pass(1000);
     for (const shard of [1, 2]) await write(shard, 2);
     const runId = await store.runId();
-    await world.store.failOver(500, (shard) => shard === 1);
+    await world.store.failOver(world.store.masters, 500, (shard) => shard === 1);
     expect(await ends()).toEqual([1, 2]);
     expect(await store.runId()).not.toBe(runId);
     await write(1, 2);
