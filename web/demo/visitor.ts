@@ -79,6 +79,12 @@ export function showVisitor(
     for (const { ev } of client.history(conv)) follow(ev.body.kind);
   }
 
+  /** Who looks at the page has read what it shows. */
+  function markRead(): void {
+    const last = conv === undefined ? undefined : client.history(conv).at(-1);
+    if (conv !== undefined && last && document.visibilityState === "visible") client.read(conv, last.seq);
+  }
+
   function follow(kind: string): void {
     if (kind === "opened") phase("robot");
     if (kind === "queued") phase("waiting");
@@ -92,11 +98,14 @@ export function showVisitor(
     hint.textContent = "";
     thread.append(event);
     follow(event.ev.body.kind);
-    if (document.visibilityState === "visible") client.read(event.conv, event.seq);
+    markRead();
   });
   client.on("history", (older) => {
-    if (older.conv === conv) redraw();
+    if (older.conv !== conv) return;
+    redraw();
+    markRead();
   });
+  document.addEventListener("visibilitychange", markRead);
   client.on("reset", (reset) => {
     if (reset.conv === conv) thread.clear();
   });
