@@ -16,6 +16,7 @@ const flags = {
   closes: "closes",
   background: "background",
   mobile: "mobile",
+  reloads: "reloads",
   admit: "admit",
   plant: "plant",
 } as const satisfies Partial<Record<keyof Settings, string>>;

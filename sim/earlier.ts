@@ -13,6 +13,7 @@ import type { UserId } from "../protocol/ids.ts";
 import type { Write } from "../store/store.ts";
 import { Cluster } from "./cluster.ts";
 import { History } from "./history.ts";
+import type { Returning } from "./people/customers.ts";
 import { Device } from "./people/device.ts";
 import { newTally } from "./people/tap.ts";
 import { simulatedTenant, tenantId, verifyToken } from "./people/tenant.ts";
@@ -21,12 +22,6 @@ import { randomOf } from "./world/chance.ts";
 import { freeCosts } from "./world/costs.ts";
 import type { Accepted, StoreServer } from "./world/store-server.ts";
 import { World } from "./world/world.ts";
-
-/** A customer who has been here: the user id, and the channel of the conversation. */
-export interface Returning {
-  readonly user: string;
-  readonly channel: string;
-}
 
 /** Who stands in for all others; no other id contains this one. */
 const standIn = "the-one-before-you";

@@ -17,6 +17,10 @@ export interface SendRecord {
   seq?: number;
   /** The code of a refusal. */
   refused?: string;
+  /** Its page closed before it was answered, and keeps it for the next one in the same browser, which has to send it. */
+  kept?: true;
+  /** What such a page was answered about it, and when: where it stands, or the code of a refusal. */
+  inherited?: { readonly at: number; readonly seq?: number; readonly refused?: string };
 }
 
 /** One event as one device saw it. */
@@ -39,6 +43,8 @@ export interface DeviceHistory {
   readonly device: string;
   readonly audience: Audience;
   readonly seen: Map<string, SeenRecord[]>;
+  /** Its page has closed, whatever was on its way to it. */
+  closed?: true;
 }
 
 /** Violations beyond these are only counted: one bug violates often. */
@@ -53,7 +59,7 @@ export class History {
 
   /** A new device's history. */
   device(device: string, audience: Audience): DeviceHistory {
-    const history = { device, audience, seen: new Map<string, SeenRecord[]>() };
+    const history: DeviceHistory = { device, audience, seen: new Map() };
     this.devices.push(history);
     return history;
   }

@@ -147,7 +147,7 @@ class Run {
       store: this.#world.store,
       sockets: this.#world.sockets,
       tally: this.#crowd.tally,
-      devices: this.#crowd.devices,
+      devices: this.#crowd.came,
       sends: this.#history.sends,
       recoveries: this.#crowd.recoveries,
     });
@@ -272,6 +272,8 @@ class Run {
       duplicatesSuppressed: this.#crowd.tally.duplicates,
       sentBeside: depths.slice(2).reduce((sum, count) => sum + count, 0),
       mostInFlight: Math.max(0, depths.length - 1),
+      pagesClosed: this.#crowd.tally.pagesClosed,
+      messagesKept: sends.filter(({ kept }) => kept).length,
       attempts: sockets.tally.attempts,
       refused: this.#crowd.tally.refused + sockets.tally.unreachable,
       recoveredMs: quantiles(this.#crowd.recoveries),

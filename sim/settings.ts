@@ -49,6 +49,8 @@ export interface Settings {
   readonly background: number;
   /** Share of the customers who change their network now and then. */
   readonly mobile: number;
+  /** Share of the customers who close the page now and then and open it again. */
+  readonly reloads: number;
   /** Seconds of the chaos after which the early half of the agents goes; 0: nobody does. */
   readonly shiftAt: number;
   /** Seconds for which the late half is there together with the early one; less than 0: between them nobody is. */
@@ -114,6 +116,7 @@ export const usualSettings: Omit<Settings, "scenario" | "seed" | "faults"> = {
   returning: 1,
   background: 0.1,
   mobile: 0.1,
+  reloads: 0.1,
   shiftAt: 0,
   overlap: 0,
   walkOut: 0,

@@ -25,6 +25,9 @@ export interface Summary {
   /** Sends that left while another of their producer was unanswered, and the most of one that were so at a time. */
   readonly sentBeside: number;
   readonly mostInFlight: number;
+  /** Pages that their customers closed, and messages without an answer that these kept for the next. */
+  readonly pagesClosed: number;
+  readonly messagesKept: number;
   readonly attempts: number;
   readonly refused: number;
   readonly recoveredMs: Quantiles;
@@ -58,6 +61,11 @@ export function summaryText(summary: Summary): string {
     `  time        ${(summary.virtualMs / 1000).toFixed(1)} s virtual in ${(summary.wallMs / 1000).toFixed(1)} s, ${summary.events} events, ${summary.rssMb} MB`,
     `  messages    ${summary.sends} sent, ${summary.acked} acknowledged, ${summary.delivered} deliveries, ${summary.duplicatesSuppressed} repeats suppressed`,
     `  in flight   ${summary.mostInFlight} of one producer at most, ${summary.sentBeside} left beside another`,
+    ...(summary.pagesClosed === 0
+      ? []
+      : [
+          `  pages       ${summary.pagesClosed} closed, which left ${summary.messagesKept} messages to the next`,
+        ]),
     `  answered    ${spread(ackMs)}`,
     `  connections ${summary.attempts} attempts, ${summary.refused} refused`,
     `  recovered   ${spread(recoveredMs)}`,

@@ -36,6 +36,7 @@ export function swarmSettings(seed: number, given: Partial<Settings>): Settings 
     seed,
     seconds: chaosSeconds,
     ...sample(seed, "world", worldArbitrary),
+    ...sample(seed, "pages", pagesArbitrary),
     ...given,
     faults: [],
   };
@@ -61,6 +62,11 @@ const worldArbitrary: fc.Arbitrary<Partial<Settings>> = fc.record({
   idleMs: fc.oneof(fc.constant(usualSettings.idleMs), fc.integer({ min: 6000, max: 20_000 })),
   graceMs: fc.oneof(fc.constant(usualSettings.graceMs), fc.integer({ min: 2000, max: 10_000 })),
   bursts: fc.constantFrom(0, usualSettings.bursts, usualSettings.bursts, 0.6),
+});
+
+/** Drawn apart from the rest of the world, which stays as it was. */
+const pagesArbitrary: fc.Arbitrary<Partial<Settings>> = fc.record({
+  reloads: fc.constantFrom(0, usualSettings.reloads, 0.5),
 });
 
 /** What a fault is made from; which of it counts depends on the kind. */

@@ -8,7 +8,8 @@ export const checkDeliveries: Checker = ({ history, logs }) => {
   for (const device of history.devices) {
     for (const [conv, list] of device.seen) {
       checkOne(history, device, conv, list, logs.get(conv) ?? []);
-      last.set(`${device.device} ${conv}`, list.at(-1)?.seq ?? 0);
+      // An acknowledgement may come before what stands between: a page that closes then has seen neither.
+      if (device.closed !== true) last.set(`${device.device} ${conv}`, list.at(-1)?.seq ?? 0);
     }
   }
   for (const { device, conv, seq, text } of history.sends) {

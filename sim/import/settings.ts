@@ -11,6 +11,7 @@ const unrecorded: Partial<Settings> = {
   // Networks change and tabs close as recorded, and not otherwise.
   mobile: 0,
   background: 0,
+  reloads: 0,
   arriveSeconds: 0,
 };
 

@@ -1,10 +1,10 @@
 /**
  * All people of a run: customers, some with a second, quiet device, and agents; or the members of one large group. Role:
- * lets them arrive and go, says when they have caught up. Boundary: what single people do is in visitor.ts, agent.ts and
- * group.ts, what they do to their devices in habits.ts.
+ * lets them arrive and go, says when they have caught up. Boundary: who the customers are is in customers.ts, what single people do in
+ * visitor.ts, agent.ts and group.ts, what they do to their devices in habits.ts.
  */
 import { visibleTo, type LogEvent } from "../../protocol/events.ts";
-import { supportConversation, type Role, type UserId } from "../../protocol/ids.ts";
+import type { Role } from "../../protocol/ids.ts";
 import type { History } from "../history.ts";
 import { perform } from "../import/perform.ts";
 import type { Settings } from "../settings.ts";
@@ -12,29 +12,29 @@ import { Stream } from "../world/chance.ts";
 import type { World } from "../world/world.ts";
 import { goHome, work } from "./agent.ts";
 import { arrivalTimes } from "./arrivals.ts";
+import type { Browser } from "./browser.ts";
+import { Customers, type Returning } from "./customers.ts";
 import { Device, type DeviceParts } from "./device.ts";
 import { forgotten } from "./forgotten.ts";
 import { Group } from "./group.ts";
 import { lookAway, roam } from "./habits.ts";
 import { shiftOf } from "./shifts.ts";
 import { newTally } from "./tap.ts";
-import { channelOf } from "./tenant.ts";
-import { visit } from "./visitor.ts";
 
-/** Refusals of a message that a conversation's life explains. */
-const explained: ReadonlySet<string> = new Set(["WRONG_STATE", "STOPPED"]);
 const agentThinkMs = 1500;
-const secondDevices = 0.15;
 
 /** Everybody. */
 export class Crowd {
   readonly devices: Device[] = [];
+  /** How many of them came; of a customer's pages those count that are open. */
+  readonly came: { readonly length: number };
   readonly tally = newTally();
   readonly recoveries: number[] = [];
   readonly #world: World;
   readonly #settings: Settings;
   readonly #parts: DeviceParts;
   readonly #history: History;
+  readonly #customers: Customers;
   readonly #group: Group | undefined;
   /** Ids of the agents whose shift lasts. */
   readonly #onDuty = new Set<string>();
@@ -52,21 +52,30 @@ export class Crowd {
     this.#world = world;
     this.#settings = settings;
     this.#history = history;
+    const { devices, tally } = this;
+    this.came = {
+      get length() {
+        return devices.length - tally.pagesClosed;
+      },
+    };
     this.#parts = { world, history, tally: this.tally, recoveries: this.recoveries, environmentThrough };
+    const over = (): boolean => this.#over;
+    const refused = (device: Device, code: string): void => this.#refused(device, code);
+    this.#customers = new Customers(world, settings, {
+      come: (user, name, browser) => this.#come("visitor", user, name, browser),
+      over,
+      refused,
+      watch: (who, life) => this.#watch(who, life),
+    });
     if (settings.members > 0) {
       const come = (user: string): Device => this.#come("agent", user, user);
-      const over = (): boolean => this.#over;
-      this.#group = new Group(world, settings, come, over, (device, code) => this.#refused(device, code));
+      this.#group = new Group(world, settings, come, over, refused);
     }
   }
 
   /** Customers who have a conversation with the robot from before the run. */
-  returning(): { readonly user: string; readonly channel: string }[] {
-    const { users, human } = this.#settings;
-    if (!this.#returns) return [];
-    return Array.from({ length: users }, (_, i) => i)
-      .filter((i) => new Stream(this.#world.seed, `visitor/${i}`).next() >= human)
-      .map((i) => ({ user: `u${i}`, channel: this.#channel(i, false) }));
+  returning(): readonly Returning[] {
+    return this.#customers.returning();
   }
 
   /** Lets everybody come within the time that the settings give. */
@@ -74,18 +83,19 @@ export class Crowd {
     const { agents, storm } = this.#settings;
     if (storm !== undefined) {
       const come = (role: Role, i: number, name: string): Device =>
-        role === "visitor" ? this.#visitor(i, name) : this.#agent(i);
+        role === "visitor" ? this.#customers.come(i, name) : this.#agent(i);
       return perform(this.#world, storm, come);
     }
     for (let i = 0; i < agents; i++) this.#employ(i);
     const times = arrivalTimes(this.#settings, new Stream(this.#world.seed, "arrivals"));
     if (this.#group !== undefined) return this.#watch("the group", this.#group.gather(times));
-    times.forEach((inMs, i) => this.#later(inMs, () => this.#visitor(i)));
+    times.forEach((inMs, i) => this.#later(inMs, () => this.#customers.come(i)));
   }
 
   /** From now on nobody begins anything, and everybody looks at the page, where there is a network. */
   hush(): void {
     this.#over = true;
+    this.#customers.settle();
     for (const device of this.devices) device.settle();
   }
 
@@ -127,6 +137,7 @@ export class Crowd {
     if (found.length === 0) {
       found.push(...forgotten(this.#settings, logs, (agent) => this.#onDuty.has(agent)));
       found.push(...(this.#group?.absent() ?? []));
+      found.push(...this.#customers.lacks());
     }
     return found.slice(0, most);
   }
@@ -140,12 +151,12 @@ export class Crowd {
   }
 
   /** A customer's or member's device comes, with the habits of its owner. */
-  #come(role: Role, user: string, name: string): Device {
+  #come(role: Role, user: string, name: string, browser?: Browser): Device {
     const { background, mobile } = this.#settings;
     const { seed, scheduler } = this.#world;
-    const device = new Device(this.#parts, role, user, name);
+    const device = new Device(this.#parts, role, user, name, browser);
     this.devices.push(device);
-    const over = (): boolean => this.#over;
+    const over = (): boolean => this.#over || device.gone;
     const chance = new Stream(seed, `habits/${name}`);
     const [looksAway, roams] = [chance.next() < background, chance.next() < mobile];
     if (looksAway)
@@ -195,46 +206,6 @@ export class Crowd {
     const walksOut = new Stream(this.#world.seed, `shift/${i}`).next() < this.#settings.walkOut;
     if (walksOut) device.stop();
     else device.process.enter(() => this.#watch(device.name, goHome(device)));
-  }
-
-  /** Whether there was anything before the run. */
-  get #returns(): boolean {
-    const { earlier, storm, members } = this.#settings;
-    return earlier === "stored" && storm === undefined && members === 0;
-  }
-
-  #channel(i: number, wantsHuman: boolean): string {
-    return channelOf(i % this.#settings.desks, !wantsHuman);
-  }
-
-  #visitor(i: number, name = `u${i}`): Device {
-    const { human, talking, thinkMs, bursts, returning, storm } = this.#settings;
-    const chance = new Stream(this.#world.seed, `visitor/${name.slice(1)}`);
-    const wantsHuman = chance.next() < human;
-    const device = this.#come("visitor", `u${i}`, name);
-    const lots = new Stream(this.#world.seed, `bursts/${name}`);
-    if (chance.next() < secondDevices * talking && storm === undefined)
-      this.#come("visitor", `u${i}`, `u${i}-second`);
-    const habits = {
-      channel: this.#channel(i, wantsHuman),
-      earlier: this.#returns && !wantsHuman ? supportConversation(`u${i}` as UserId, 1) : undefined,
-      human: wantsHuman,
-      thinkMs: chance.next() < talking ? thinkMs : undefined,
-      bursts: lots.next() < bursts ? lots : undefined,
-      returning,
-      over: () => this.#over || device.gone,
-      onRefusal: (code: string) => {
-        if (!explained.has(code)) this.#refused(device, code);
-      },
-    };
-    device.process.enter(() => {
-      const life = visit(device, habits, chance).catch((error: unknown) => {
-        // Who closes the page waits for nothing.
-        if (!device.gone) throw error;
-      });
-      this.#watch(device.name, life);
-    });
-    return device;
   }
 
   #refused(device: Device, code: string): void {

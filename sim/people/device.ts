@@ -1,17 +1,20 @@
 /**
- * One customer's or agent's device: a process of its own that runs the real SDK. Role: the SDK's environment on
- * simulated sockets, in a tab, the history of what it saw, and how long its person waited. Boundary: what it says is up to
- * visitors, agents and members.
+ * One customer's or agent's device, or one page of a browser: a process of its own that runs the real SDK. Role: the SDK's
+ * environment on simulated sockets, in a tab, the history of what it saw, and how long its person waited. Boundary: what it
+ * says is up to visitors, agents and members.
  */
 import { connect, type Client } from "../../client/client.ts";
 import type { Environment } from "../../client/environment.ts";
 import type { Role } from "../../protocol/ids.ts";
-import { textOf, type DeviceHistory, type History, type SendRecord } from "../history.ts";
+import { textOf, type DeviceHistory, type History } from "../history.ts";
 import { Stream } from "../world/chance.ts";
 import type { Process } from "../world/process.ts";
 import type { World } from "../world/world.ts";
 import { Attention } from "./attention.ts";
+import type { Browser } from "./browser.ts";
+import { Heir } from "./heir.ts";
 import { Line } from "./line.ts";
+import { Messages } from "./messages.ts";
 import { Tab, type Hiding } from "./tab.ts";
 import { Tap, type WireTally } from "./tap.ts";
 
@@ -37,19 +40,23 @@ export class Device {
   readonly #parts: DeviceParts;
   readonly #line: Line;
   readonly #attention: Attention;
+  readonly #browser: Browser | undefined;
+  readonly messages: Messages;
+  #online = false;
   #gone = false;
-  #sends = 0;
   /** The attention at the loss of the connection. */
   #lostAt: number | undefined;
   #wake: () => void = () => {};
 
-  /** Begins to connect. */
-  constructor(parts: DeviceParts, role: Role, user: string, name: string) {
+  /** Begins to connect. @param browser of a page that is one of several */
+  constructor(parts: DeviceParts, role: Role, user: string, name: string, browser?: Browser) {
     this.#parts = parts;
+    this.#browser = browser;
     this.name = name;
     this.user = user;
     this.process = parts.world.process(name);
     this.tab = new Tab(this.process, new Stream(parts.world.seed, `tab/${name}`).next());
+    this.messages = new Messages(parts.history, this.process, browser);
     this.#line = new Line(this.process, parts.world.sockets);
     this.#attention = new Attention(() => parts.world.scheduler.now);
     this.seen = parts.history.device(name, role === "visitor" ? "all" : "staff");
@@ -80,32 +87,24 @@ export class Device {
 
   /** Says something unique and records what came of it; resolves with the code of a refusal. */
   async say(conv: string): Promise<string | undefined> {
-    const { scheduler } = this.#parts.world;
-    const send: SendRecord = {
-      text: `${this.name}#${++this.#sends}`,
-      conv,
-      device: this.name,
-      startedAt: scheduler.now,
-      seen: this.last(conv),
-    };
-    this.#parts.history.sends.push(send);
+    const send = this.messages.begin(conv, this.last(conv));
     const from = this.#attention.elapsedMs;
     try {
       const { seq } = await this.client.send(conv, send.text);
-      send.seq = seq;
+      this.messages.settle(send, { seq });
       this.#parts.tally.answers.push(this.#attention.elapsedMs - from);
     } catch (error) {
       const code = codeOf(error);
       // Who stops never learns what became of it.
-      if (code === "STOPPED") return code;
-      send.refused = code;
+      if (code !== "STOPPED") this.messages.settle(send, { refused: code });
+      return code;
     }
-    send.settledAt = scheduler.now;
-    return send.refused;
+    return undefined;
   }
 
   /** Its network changes, after `gapMs` without any; the system says so to whoever listens. */
   changeNetwork(gapMs = 0): void {
+    if (this.#gone) return;
     this.#attention.connect(false);
     this.#line.change(gapMs, () => this.#connected());
   }
@@ -136,6 +135,26 @@ export class Device {
     this.process.enter(() => this.client.stop());
   }
 
+  /** Its page closes: from this moment nothing of it happens any more; if `silently`, the servers do not hear of it. */
+  close(silently: boolean): void {
+    const { world, tally } = this.#parts;
+    this.#gone = true;
+    this.seen.closed = true;
+    this.#count(false);
+    tally.pagesClosed++;
+    if (silently) world.sockets.abandon(this.process);
+    else world.sockets.drop(this.process);
+    this.process.kill();
+    this.#browser?.closed(this.process);
+    this.messages.leave();
+  }
+
+  #count(online: boolean): void {
+    if (this.#online === online) return;
+    this.#online = online;
+    this.#parts.tally.online += online ? 1 : -1;
+  }
+
   #connected(): void {
     this.#attention.connect(true);
     this.#awake();
@@ -147,9 +166,13 @@ export class Device {
   }
 
   #environment(): Environment {
-    const { tally, history } = this.#parts;
+    const { tally, history, world } = this.#parts;
     const { clock, random } = this.process;
-    const tap = new Tap(tally, (guarantee, text) => history.violate(guarantee, `${this.name}: ${text}`));
+    const browser = this.#browser;
+    const violate = (guarantee: string, text: string): void =>
+      history.violate(guarantee, `${this.name}: ${text}`);
+    const heir = browser === undefined ? undefined : new Heir(browser.left, () => world.scheduler.now);
+    const tap = new Tap(tally, violate, heir);
     const stored = new Map<string, string>();
     return {
       now: () => clock.now(),
@@ -158,7 +181,11 @@ export class Device {
       random: () => random.float(),
       id: () => random.id(),
       openSocket: (url) => tap.watch(this.#line.dial(url)),
-      storage: { get: (key) => stored.get(key), set: (key, value) => void stored.set(key, value) },
+      storage: browser?.storage ?? {
+        get: (key) => stored.get(key),
+        set: (key, value) => void stored.set(key, value),
+      },
+      ...(browser === undefined ? {} : { shelf: browser.shelf(this.process) }),
       onWake: (run) => {
         this.#wake = run;
         return () => {
@@ -171,7 +198,10 @@ export class Device {
   #listen(): void {
     const { client, seen } = this;
     const { recoveries, history, tally } = this.#parts;
-    let online = false;
+    const stop = client.on("welcome", () => {
+      stop();
+      this.messages.welcomed();
+    });
     client.on("event", ({ conv, seq, prev, epoch, ev }) => {
       const list = seen.seen.get(conv) ?? [];
       list.push({ seq, prev, epoch, text: textOf(ev.body) });
@@ -181,10 +211,7 @@ export class Device {
     client.on("reset", ({ conv }) => void seen.seen.set(conv, []));
     client.on("left", ({ conv }) => void seen.seen.delete(conv));
     client.on("state", ({ state }) => {
-      if (online !== (state === "online")) {
-        online = !online;
-        tally.online += online ? 1 : -1;
-      }
+      this.#count(state === "online");
       const { elapsedMs, paid } = this.#attention;
       if (state === "online") {
         const waitedMs = elapsedMs - (this.#lostAt ?? elapsedMs);

@@ -1,10 +1,11 @@
 /**
  * What people do to their devices without meaning the server any harm: look at another tab, walk out of the wireless
- * network. Runs in tasks of the world's own, since a frozen page could not come back by itself.
+ * network, close the page and open it again. Runs in tasks of the world's own, since a frozen page could not come back by itself.
  */
 import type { Stream } from "../world/chance.ts";
 import type { Scheduler } from "../world/scheduler.ts";
 import type { Device } from "./device.ts";
+import type { Pages } from "./pages.ts";
 import type { Hiding } from "./tab.ts";
 
 /** Mean times; a run is short, so they are too. */
@@ -14,6 +15,17 @@ const sameNetworkMs = 20_000;
 /** Mean time without a network, for those changes that have such a gap. */
 const gapMs = 3000;
 const gapShare = 0.5;
+/** Mean time until a page is turned; and for those who then wait until they have said something, from that. */
+const samePageMs = 6000;
+const hastyMs = 40;
+const hastyShare = 0.6;
+const mostHastyMs = 10_000;
+/** Mean time without a page, or with two for those who open the next one first. */
+const noPageMs = 1000;
+const besideMs = 4000;
+const besideShare = 0.3;
+/** Share of the closed pages of which no server hears. */
+const silentShare = 0.2;
 
 /** Until `over`, now and then the device's tab goes to the background; at the end it is shown. */
 export async function lookAway(
@@ -42,6 +54,34 @@ export async function roam(
     await scheduler.sleep(chance.exponential(sameNetworkMs));
     if (over()) return;
     device.changeNetwork(chance.next() < gapShare ? chance.exponential(gapMs) : 0);
+  }
+}
+
+/** Until `over`, now and then the customer closes a page, often just after saying something, and opens another. */
+export async function turnPages(
+  pages: Pages,
+  scheduler: Scheduler,
+  chance: Stream,
+  over: () => boolean,
+): Promise<void> {
+  for (;;) {
+    await scheduler.sleep(chance.exponential(samePageMs));
+    const page = pages.oldest;
+    if (over() || page === undefined) return;
+    const next = chance.next() < besideShare ? pages.open() : undefined;
+    if (next !== undefined) await scheduler.sleep(chance.exponential(besideMs));
+    // Either of the two may go; the other one goes on, and takes over only when it is welcomed again.
+    const closing = next !== undefined && chance.next() < 0.5 ? next : page;
+    if (chance.next() < hastyShare) {
+      await Promise.race([closing.messages.begun(), scheduler.sleep(mostHastyMs)]);
+      await scheduler.sleep(chance.exponential(hastyMs));
+    }
+    if (over()) return;
+    pages.close(closing, chance.next() < silentShare);
+    if (next !== undefined) continue;
+    await scheduler.sleep(chance.exponential(noPageMs));
+    if (over()) return;
+    pages.open();
   }
 }
 

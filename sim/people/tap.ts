@@ -6,8 +6,9 @@
 import { SparseMap } from "../../base/sparse-map.ts";
 import type { ClientSocket } from "../../client/environment.ts";
 import { closeCodes } from "../../protocol/codes.ts";
-import type { ServerFrame } from "../../protocol/frames.ts";
+import type { ClientFrame, ServerFrame } from "../../protocol/frames.ts";
 import { Flights } from "./flights.ts";
+import type { Heir } from "./heir.ts";
 import { Wire, type OnViolation } from "./wire.ts";
 
 /** What all devices of a run count; the wire's part by their taps. */
@@ -25,22 +26,36 @@ export interface WireTally {
   readonly answers: number[];
   /** How many sends left when so many of their producer, with them, were unanswered on their connection. */
   readonly depths: number[];
+  /** Pages that their customers closed. */
+  pagesClosed: number;
 }
 
 /** Nothing counted yet. */
 export function newTally(): WireTally {
-  return { duplicates: 0, refused: 0, frames: 0, online: 0, delivered: 0, answers: [], depths: [] };
+  return {
+    duplicates: 0,
+    refused: 0,
+    frames: 0,
+    online: 0,
+    delivered: 0,
+    answers: [],
+    depths: [],
+    pagesClosed: 0,
+  };
 }
 
 /** The taps of one device. */
 export class Tap {
   readonly #tally: WireTally;
   readonly #onViolation: OnViolation;
+  readonly #heir: Heir | undefined;
   /** How often each unanswered command was sent. */
   readonly #sent = new SparseMap<string, number>();
 
-  constructor(tally: WireTally, onViolation: OnViolation) {
+  /** @param heir of a page that follows others */
+  constructor(tally: WireTally, onViolation: OnViolation, heir?: Heir) {
     this.#tally = tally;
+    this.#heir = heir;
     this.#onViolation = onViolation;
   }
 
@@ -81,7 +96,8 @@ export class Tap {
   }
 
   #noteSent(text: string, wire: Wire, flights: Flights): void {
-    const { p, n, conv } = JSON.parse(text) as { p: string; n: number; conv: string };
+    const { p, n, conv, body } = JSON.parse(text) as Extract<ClientFrame, { t: "send" }>;
+    if (body.kind === "text") this.#heir?.sends(p, n, body.text);
     const key = `${conv} ${p} ${n}`;
     wire.sends.add(key);
     const depth = flights.leave(p, n);
@@ -90,7 +106,10 @@ export class Tap {
   }
 
   #noteReceived(frame: ServerFrame, wire: Wire, flights: Flights): void {
-    if (frame.t === "ack" || frame.t === "nack") flights.land(frame);
+    if (frame.t === "ack" || frame.t === "nack") {
+      flights.land(frame);
+      this.#heir?.hears(frame);
+    }
     if (frame.t === "ack") {
       const key = `${frame.conv} ${frame.p} ${frame.n}`;
       const times = this.#sent.get(key);

@@ -3,11 +3,19 @@ import type { Stream } from "../world/chance.ts";
 import { sleep } from "../../base/clock.ts";
 import type { Device } from "./device.ts";
 
+/** What a customer knows on every page. */
+export interface Memory {
+  /** The conversation; undefined before the first, and after one that has ended. */
+  conv: string | undefined;
+}
+
 /** How a customer behaves. */
 export interface VisitorHabits {
   readonly channel: string;
   /** The conversation from before; undefined for one who begins with a new one. */
   readonly earlier: string | undefined;
+  /** What is known from the pages before; this one adds to it. */
+  readonly memory: Memory;
   /** Whether a person is asked for right away. */
   readonly human: boolean;
   /** Mean time between two messages; undefined for one who only opens. */
@@ -40,18 +48,21 @@ export async function visit(
   chance: Stream,
 ): Promise<string | undefined> {
   const { client, process } = device;
-  let conv = habits.earlier;
+  const { memory } = habits;
+  // Who knows the conversation from another page does not wait until this one shows it.
+  const awaited = memory.conv === undefined ? habits.earlier : undefined;
+  let conv = memory.conv ?? awaited;
   let closed: string | undefined;
   const say = async (to: string): Promise<void> => {
     const refused = await device.say(to);
     if (refused === ended) closed = to;
     else if (refused !== undefined) habits.onRefusal(refused, device);
   };
-  if (conv !== undefined && habits.thinkMs !== undefined) await welcomed(device);
+  if (awaited !== undefined && habits.thinkMs !== undefined) await welcomed(device);
   while (!habits.over()) {
     if (conv !== undefined && conv === closed) {
       if (habits.returning < 1 && chance.next() >= habits.returning) return conv;
-      conv = undefined;
+      conv = memory.conv = undefined;
     }
     if (conv === undefined) {
       conv = await client.open(habits.channel);
@@ -61,6 +72,7 @@ export async function visit(
         await client.close(conv).catch(() => undefined);
       }
     }
+    memory.conv = conv;
     if (habits.thinkMs === undefined) return conv;
     const to = conv;
     const messages = lengthOf(habits.bursts);

@@ -48,7 +48,14 @@ async function said(
       },
     } as unknown as Device;
     const habits = {
-      ...{ channel: "ask", earlier: undefined, human: false, thinkMs, returning: 1 },
+      ...{
+        channel: "ask",
+        earlier: undefined,
+        memory: { conv: undefined },
+        human: false,
+        thinkMs,
+        returning: 1,
+      },
       bursts: bursts ? new Stream(1, "bursts") : undefined,
       over: () => scheduler.now >= lastsMs,
       onRefusal: () => {},

@@ -117,6 +117,30 @@ describe("send checker", () => {
   });
 });
 
+describe("send checker on messages of pages that closed", () => {
+  const of = (log: readonly LogEvent[], ...sends: SendRecord[]) => found(checkSends, log, sends);
+  const inherited = (what: { seq?: number; refused?: string }) =>
+    ({ kept: true, inherited: { at: 5, ...what } }) as const;
+
+  it("wants what was kept in the log, unless its conversation had ended; not what was not kept", () => {
+    expect(of([said(1, "d#1")], sent("d#1", { kept: true }))).toEqual([]);
+    expect(of([], sent("d#1", { kept: true }))).toEqual(["NoLostAck"]);
+    expect(of([], sent("d#1"))).toEqual([]);
+    expect(of([], sent("d#1", inherited({ refused: "CLOSED" })))).toEqual([]);
+    expect(of([], sent("d#1", inherited({ refused: "PRODUCER_CONFLICT" })))).toEqual(["NoLostAck"]);
+  });
+
+  it("takes an answer to the next page for one to the page that was given it", () => {
+    expect(of([said(1, "d#1")], sent("d#1", inherited({ seq: 1 })))).toEqual([]);
+    expect(of([said(1, "d#1")], sent("d#1", inherited({ seq: 2 })))).toEqual(["NoLostAck"]);
+    expect(of([said(1, "d#1")], sent("d#1", inherited({ refused: "CLOSED" })))).toEqual(["NoPhantom"]);
+    const late = sent("e#1", { device: "e", startedAt: 6 });
+    const log = [said(1, "e#1"), said(2, "d#1")];
+    expect(of(log, sent("d#1", inherited({ seq: 2 })), late)).toEqual(["RealtimeAppend"]);
+    expect(of(log, sent("d#1", inherited({ seq: 2 })), { ...late, startedAt: 4 })).toEqual([]);
+  });
+});
+
 describe("delivery checker", () => {
   const log = [said(1, "d#1"), said(2, "d#2"), said(3, "d#3", { aud: "staff", prevAll: 2 })];
   const seen = (...numbers: [seq: number, prev: number, text?: string, epoch?: number][]) =>
@@ -140,6 +164,22 @@ describe("delivery checker", () => {
     expect(seen([1, 0], [2, 1], [3, 2])).toEqual(["NoPhantom"]);
     expect(seen([1, 0], [2, 1], [4, 2])).toEqual(["NoPhantom"]);
     expect(seen([1, 0])).toEqual(["ReadYourWrites"]);
+  });
+
+  it("does not expect of a page that has closed that it saw what was on its way", () => {
+    const of = (closed: { closed?: true }, ...numbers: number[]) =>
+      found(checkDeliveries, log, [sent("d#2", { seq: 2 })], (history) => {
+        const records = numbers.map((seq, i) => ({
+          seq,
+          prev: numbers[i - 1] ?? 0,
+          epoch: 1,
+          text: `d#${seq}`,
+        }));
+        Object.assign(history.device("d", "all"), closed).seen.set("c", records);
+      });
+    expect(of({}, 1)).toEqual(["ReadYourWrites"]);
+    expect(of({ closed: true }, 1)).toEqual([]);
+    expect(of({ closed: true }, 2, 1)).toEqual(["MonotonicDelivery"]);
   });
 
   it("finds a hole that the device was not told of, and none where staff alone may look", () => {

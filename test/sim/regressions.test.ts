@@ -6,7 +6,7 @@ import { scenarios } from "../../sim/scenarios/scenarios.ts";
 import { usualSettings, type Settings } from "../../sim/settings.ts";
 
 /** Habits that people did not have when these runs were found. */
-const still = { bursts: 0, background: 0, mobile: 0 };
+const still = { bursts: 0, background: 0, mobile: 0, reloads: 0 };
 
 /** Runs of a scenario that once found a bug in production code, and what holds since. */
 const found: readonly [what: string, scenario: string, seed: number, settings: Partial<Settings>][] = [
