@@ -3,6 +3,7 @@ import { clientPlants } from "./clients.ts";
 import { commitPlants } from "./commits.ts";
 import { partPlants } from "./parts.ts";
 import { placementPlants } from "./placement.ts";
+import { leftoverPlants } from "./leftovers.ts";
 import type { Plant, Planted } from "./plant.ts";
 import { readPlants } from "./reads.ts";
 import { wirePlants } from "./wire.ts";
@@ -16,6 +17,7 @@ export const plants: readonly Plant[] = [
   ...wirePlants,
   ...actorPlants,
   ...clientPlants,
+  ...leftoverPlants,
 ];
 
 /** The bug of that name as it stands in one run; nothing for no name. @throws Error for a name that there is not */

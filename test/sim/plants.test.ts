@@ -11,6 +11,8 @@ const soon = [
   ["lost-body", "NoDupEffect"],
   ["renumbered-resend", "NoDupEffect"],
   ["queue-not-restored", "Converges"],
+  ["leftovers-sent-anew", "NoDupEffect"],
+  ["leftovers-written-late", "NoLostAck"],
 ] as const;
 const mostSeeds = 20;
 
