@@ -13,6 +13,7 @@ const chaosSeconds = 40;
 /** Of these about a third are left when classes are switched off. */
 const mostDrafts = 40;
 const mostClasses = 12;
+const mostOfMasters = 6;
 const shortestMs = 200;
 const meanMs = 6000;
 const scale = 1000;
@@ -25,7 +26,7 @@ const endings: ReadonlySet<FaultKind> = new Set([
   "partition",
 ]);
 
-/** Where some masters may be away while others are there, they are away more often. */
+/** Where some masters may be away while others are there, they are so besides what else happens. */
 const ofTheStore: readonly FaultKind[] = ["store-down", "store-silent", "store-failover"];
 
 /** The settings of one seed. */
@@ -51,7 +52,7 @@ const worldArbitrary: fc.Arbitrary<Partial<Settings>> = fc.record({
   desks: fc.integer({ min: 1, max: 3 }),
   capacity: fc.integer({ min: 2, max: 9 }),
   shards: fc.constantFrom(8, 32, 64),
-  masters: fc.constantFrom(1, 3),
+  masters: fc.constantFrom(1, 1, 3),
   syncMs: fc.constantFrom(usualSettings.syncMs, 5, 60),
   thinkMs: fc.integer({ min: 600, max: 3599 }),
   costs: fc.boolean(),
@@ -76,8 +77,6 @@ interface Draft {
   /** One of the nodes, or the one on which this schedule has an eye. */
   readonly node: number | "focus";
   readonly other: number | "bus" | "store" | "clients";
-  /** One of the store's masters, or all of them. */
-  readonly master: number | "all";
   readonly direction: "|" | ">" | "<";
   /** Quantile of its length, and where it stands between mild and strong. */
   readonly lasts: number;
@@ -95,47 +94,45 @@ export function scheduleArbitrary({
   masters,
 }: Pick<Settings, "nodes" | "seconds" | "masters">): fc.Arbitrary<readonly Fault[]> {
   const node = fc.nat({ max: nodes - 1 });
-  const draft: fc.Arbitrary<Draft> = fc.record({
-    at: fc.nat({ max: seconds * 900 }),
-    kind: fc.constantFrom(...faultKinds, ...(masters > 1 ? [...ofTheStore, ...ofTheStore] : [])),
-    node: fc.oneof(node, fc.constant("focus" as const)),
-    other: fc.oneof(
-      { weight: 2, arbitrary: node },
-      { weight: 3, arbitrary: fc.constantFrom("bus" as const, "store" as const, "clients" as const) },
-    ),
-    master: fc.oneof(
-      { weight: 3, arbitrary: fc.nat({ max: masters - 1 }) },
-      { weight: 1, arbitrary: fc.constant("all" as const) },
-    ),
-    direction: fc.constantFrom("|", "|", ">", "<"),
-    lasts: fc.nat({ max: scale - 1 }),
-    strength: fc.nat({ max: scale }),
-    extreme: fc.nat({ max: 3 }).map((lot) => lot === 3),
-  });
+  const draftOf = (kinds: readonly FaultKind[]): fc.Arbitrary<Draft> =>
+    fc.record({
+      at: fc.nat({ max: seconds * 900 }),
+      kind: fc.constantFrom(...kinds),
+      node: fc.oneof(node, fc.constant("focus" as const)),
+      other: fc.oneof(
+        { weight: 2, arbitrary: node },
+        { weight: 3, arbitrary: fc.constantFrom("bus" as const, "store" as const, "clients" as const) },
+      ),
+      direction: fc.constantFrom("|", "|", ">", "<"),
+      lasts: fc.nat({ max: scale - 1 }),
+      strength: fc.nat({ max: scale }),
+      extreme: fc.nat({ max: 3 }).map((lot) => lot === 3),
+    });
+  const ofOneMaster = fc
+    .tuple(fc.nat({ max: masters - 1 }), draftOf(ofTheStore))
+    .map(([master, draft]) => ({ ...faultOf(draft, 0), target: `m${master + 1}` }));
   return fc
     .tuple(
       fc.subarray([...faultKinds], { minLength: 1, maxLength: mostClasses }),
       node,
-      fc.array(draft, { minLength: 1, maxLength: mostDrafts, size: "max" }),
+      fc.array(draftOf(faultKinds), { minLength: 1, maxLength: mostDrafts, size: "max" }),
+      fc.array(ofOneMaster, { maxLength: masters > 1 ? mostOfMasters : 0, size: "max" }),
     )
-    .map(([on, focus, drafts]) => {
+    .map(([on, focus, drafts, besides]) => {
       // Where owners end, the store forgets nothing: what neither remembers is not promised.
       const forgets = !on.some((kind) => endings.has(kind));
-      return drafts
-        .filter(({ kind }) => on.includes(kind))
-        .map((one) => faultOf(masters === 1 ? { ...one, master: "all" } : one, focus))
+      return [...drafts.filter(({ kind }) => on.includes(kind)).map((one) => faultOf(one, focus)), ...besides]
         .map((fault) => (fault.kind === "store-failover" && !forgets ? { ...fault, value: 0 } : fault))
         .sort((a, b) => a.at - b.at);
     });
 }
 
 function faultOf(
-  { at, kind, node, other, master, direction, lasts, strength, extreme }: Draft,
+  { at, kind, node, other, direction, lasts, strength, extreme }: Draft,
   focus: number,
 ): Fault {
   const nameOf = (index: number): string => `n${index + 1}`;
   const target = nameOf(node === "focus" ? focus : node);
-  const store = master === "all" ? "store" : `m${master + 1}`;
   const far = typeof other === "number" ? nameOf(other) : other;
   const way = direction === "<" ? `${far}>${target}` : `${target}${direction}${far}`;
   const span = shortestMs + Math.floor(-meanMs * Math.log(1 - lasts / scale));
@@ -167,9 +164,9 @@ function faultOf(
       return { at, kind, target: "bus", for: span, value: between(0.1, 1) };
     case "store-down":
     case "store-silent":
-      return { at, kind, target: store, for: span };
+      return { at, kind, target: "store", for: span };
     case "store-failover":
-      return { at, kind, target: store, for: Math.min(span, 4000), value: Math.floor(between(0, 400)) };
+      return { at, kind, target: "store", for: Math.min(span, 4000), value: Math.floor(between(0, 400)) };
     case "clock-rate":
       return { at, kind, target, for: span, value: between(0.97, 1.03) };
     case "wall-jump":
