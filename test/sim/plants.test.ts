@@ -10,7 +10,8 @@ const soon = [
   ["silent-refusals", "StormBounded"],
   ["lost-body", "NoDupEffect"],
   ["renumbered-resend", "NoDupEffect"],
-  ["queue-not-restored", "Converges"],
+  ["reservations-not-restored", "CapacityRespected"],
+  ["tells-sent-once", "Converges"],
   ["leftovers-sent-anew", "NoDupEffect"],
   ["leftovers-written-late", "NoLostAck"],
 ] as const;
