@@ -70,9 +70,10 @@ export function parseOptions(args: string[]) {
 export function usage(): string {
   const width = Math.max(...scenarios.map(({ name }) => name.length));
   return [
-    "npm run -s sim -- SCENARIO [--seed N --users N --nodes N --zones N --agents N --desks N --shards N --masters N --sync MS --seconds N",
-    "                  --arrive SECONDS --earlier made|stored --talking SHARE --human SHARE --think MS --bursts SHARE --closes SHARE",
-    "                  --returning SHARE --background SHARE --mobile SHARE --reloads SHARE --admit PER-SECOND --costs on|off --direct --faults JSON",
+    "npm run -s sim -- SCENARIO [--seed N --users N --nodes N --zones N --agents N --desks N --shards N",
+    "                  --masters N --sync MS --seconds N --arrive SECONDS --earlier made|stored --talking SHARE",
+    "                  --human SHARE --think MS --bursts SHARE --closes SHARE --returning SHARE --background SHARE",
+    "                  --mobile SHARE --reloads SHARE --admit PER-SECOND --costs on|off --direct --faults JSON",
     "                  --record FILE --html FILE --progress --json --verbose --log warn|info|debug]",
     "npm run -s sim -- swarm [--seeds N --from SEED --seconds WALL-SECONDS --json], or --seed N for one of them",
     "npm run -s sim -- shrink --seed N       the smallest schedule with which that seed of a swarm still fails",

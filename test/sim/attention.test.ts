@@ -5,6 +5,7 @@ import { Device } from "../../sim/people/device.ts";
 import { newTally } from "../../sim/people/tap.ts";
 import { freeCosts } from "../../sim/world/costs.ts";
 import { World } from "../../sim/world/world.ts";
+import { welcomingNode } from "./welcoming-node.ts";
 
 function emptyWorld(): World {
   const onError = (error: unknown): never => {
@@ -34,28 +35,10 @@ describe("attention", () => {
 });
 
 describe("a device", () => {
-  /** A server that welcomes everybody, and acknowledges a message `ackMs` later. */
+  /** A node that acknowledges a message `ackMs` later. */
   function serve(world: World, ackMs: number): void {
-    const process = world.process("n1");
-    world.sockets.setDoor("n1", {
-      process,
-      accepting: () => true,
-      open(socket) {
-        const say = (frame: object): void => socket.send(JSON.stringify(frame));
-        say({ t: "hello", node: "n1", hb: 25_000, authMs: 10_000, maxFrame: 65_536 });
-        return {
-          receive(text) {
-            const { t, conv, p, n } = JSON.parse(text) as Record<string, string>;
-            const limits = { maxInFlight: 32, commandsPerSecond: 20 };
-            const who = { session: "v.u", user: "u", role: "visitor", gen: 1, limits };
-            if (t === "ping") say({ t: "pong" });
-            if (t === "auth") say({ t: "welcome", ...who, convs: [], more: false, recovered: {} });
-            const ack = { t: "ack", conv, p, n, seq: 1, epoch: 1, prev: 0, ts: 0 };
-            if (t === "send") process.clock.after(ackMs, () => say(ack));
-          },
-          closed() {},
-        };
-      },
+    welcomingNode(world, ({ conv, p, n, say }, process) => {
+      process.clock.after(ackMs, () => say({ t: "ack", conv, p, n, seq: 1, epoch: 1, prev: 0, ts: 0 }));
     });
   }
 

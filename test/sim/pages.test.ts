@@ -11,6 +11,7 @@ import { swarmSettings } from "../../sim/swarm.ts";
 import { Stream } from "../../sim/world/chance.ts";
 import { freeCosts } from "../../sim/world/costs.ts";
 import { World } from "../../sim/world/world.ts";
+import { welcomingNode } from "./welcoming-node.ts";
 
 const conv = "s.u.1";
 
@@ -57,30 +58,12 @@ async function withPages(script: (scene: Scene) => Promise<void>): Promise<Scene
   return found;
 }
 
-/** A node that welcomes everybody. */
+/** A node that notes what arrives and answers as the scene has it. */
 function serve(world: World, scene: () => Scene | undefined): void {
-  const process = world.process("n1");
-  world.sockets.setDoor("n1", {
-    process,
-    accepting: () => true,
-    open(socket) {
-      const say = (frame: object): void => socket.send(JSON.stringify(frame));
-      say({ t: "hello", node: "n1", hb: 25_000, authMs: 10_000, maxFrame: 65_536 });
-      return {
-        receive(text) {
-          const { t, p, n, body } = JSON.parse(text) as Record<string, string> & { body?: { text: string } };
-          const limits = { maxInFlight: 32, commandsPerSecond: 20 };
-          const who = { session: "v.u", user: "u", role: "visitor", gen: 1, limits };
-          if (t === "ping") say({ t: "pong" });
-          if (t === "auth") say({ t: "welcome", ...who, convs: [], more: false, recovered: {} });
-          if (t !== "send") return;
-          scene()?.arrived.push(`${p} ${n} ${body?.text}`);
-          const answer = scene()?.answer;
-          if (answer !== undefined) say({ ...answer, conv, p, n });
-        },
-        closed() {},
-      };
-    },
+  welcomingNode(world, ({ p, n, body, say }) => {
+    scene()?.arrived.push(`${p} ${n} ${body.text}`);
+    const answer = scene()?.answer;
+    if (answer !== undefined) say({ ...answer, conv, p, n });
   });
 }
 
