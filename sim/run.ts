@@ -147,7 +147,7 @@ class Run {
       store: this.#world.store,
       sockets: this.#world.sockets,
       tally: this.#crowd.tally,
-      devices: this.#crowd.came,
+      devices: this.#crowd,
       sends: this.#history.sends,
       recoveries: this.#crowd.recoveries,
     });

@@ -25,9 +25,9 @@ const agentThinkMs = 1500;
 
 /** Everybody. */
 export class Crowd {
-  readonly devices: Device[] = [];
-  /** How many of them came; of a customer's pages those count that are open. */
-  readonly came: { readonly length: number };
+  /** Who came, by their numbers in the order of coming; a page that has closed is gone from here, and from memory. */
+  readonly #devices = new Map<number, Device>();
+  #count = 0;
   readonly tally = newTally();
   readonly recoveries: number[] = [];
   readonly #world: World;
@@ -52,12 +52,6 @@ export class Crowd {
     this.#world = world;
     this.#settings = settings;
     this.#history = history;
-    const { devices, tally } = this;
-    this.came = {
-      get length() {
-        return devices.length - tally.pagesClosed;
-      },
-    };
     this.#parts = { world, history, tally: this.tally, recoveries: this.recoveries, environmentThrough };
     const over = (): boolean => this.#over;
     const refused = (device: Device, code: string): void => this.#refused(device, code);
@@ -71,6 +65,16 @@ export class Crowd {
       const come = (user: string): Device => this.#come("agent", user, user);
       this.#group = new Group(world, settings, come, over, refused);
     }
+  }
+
+  /** All devices, in the order of coming; of a customer's pages those that are open. */
+  get devices(): readonly Device[] {
+    return [...this.#devices.values()];
+  }
+
+  /** How many these are. */
+  get size(): number {
+    return this.#devices.size;
   }
 
   /** Customers who have a conversation with the robot from before the run. */
@@ -96,19 +100,17 @@ export class Crowd {
   hush(): void {
     this.#over = true;
     this.#customers.settle();
-    for (const device of this.devices) device.settle();
+    for (const device of this.#devices.values()) device.settle();
   }
 
   /** Everybody goes. */
   leave(): void {
-    for (const device of this.devices) device.stop();
+    for (const device of this.#devices.values()) device.stop();
   }
 
   /** Changes the network of a share of the devices. */
   switchNetworks(share: number, chance: Stream): void {
-    this.devices.forEach((device, i) => {
-      if (chance.at(i) < share) device.changeNetwork();
-    });
+    for (const [number, device] of this.#devices) if (chance.at(number) < share) device.changeNetwork();
   }
 
   /** How many devices are online. */
@@ -122,10 +124,11 @@ export class Crowd {
    */
   behind(logs: ReadonlyMap<string, readonly LogEvent[]>, most: number): string[] {
     const found: string[] = [];
-    for (let seen = 0; seen < this.devices.length && found.length < most; seen++) {
+    const { devices } = this;
+    for (let seen = 0; seen < devices.length && found.length < most; seen++) {
       // Who was behind at the last look is asked first.
-      const at = (this.#behindAt + seen) % this.devices.length;
-      const device = this.devices[at];
+      const at = (this.#behindAt + seen) % devices.length;
+      const device = devices[at];
       if (device === undefined) continue;
       const { client } = device;
       if (device.gone) continue;
@@ -154,14 +157,22 @@ export class Crowd {
   #come(role: Role, user: string, name: string, browser?: Browser): Device {
     const { background, mobile } = this.#settings;
     const { seed, scheduler } = this.#world;
-    const device = new Device(this.#parts, role, user, name, browser);
-    this.devices.push(device);
+    const device = this.#enter(role, user, name, browser);
     const over = (): boolean => this.#over || device.gone;
     const chance = new Stream(seed, `habits/${name}`);
     const [looksAway, roams] = [chance.next() < background, chance.next() < mobile];
     if (looksAway)
       this.#watch(name, lookAway(device, scheduler, new Stream(seed, `habits/${name}/tab`), over));
     if (roams) this.#watch(name, roam(device, scheduler, new Stream(seed, `habits/${name}/network`), over));
+    return device;
+  }
+
+  #enter(role: Role, user: string, name: string, browser?: Browser): Device {
+    const number = this.#count++;
+    const device = new Device(this.#parts, role, user, name, browser, () => {
+      this.#devices.delete(number);
+    });
+    this.#devices.set(number, device);
     return device;
   }
 
@@ -181,8 +192,7 @@ export class Crowd {
   #agent(i: number): Device {
     const { desks, closes } = this.#settings;
     const id = `agent${i}`;
-    const device = new Device(this.#parts, "agent", id, id);
-    this.devices.push(device);
+    const device = this.#enter("agent", id, id);
     this.#onDuty.add(id);
     const habits = {
       thinkMs: agentThinkMs,

@@ -112,9 +112,10 @@ export class Customers {
       return page;
     });
     this.#pages.push(pages);
+    const first = pages.open();
     const over = (): boolean => this.#parts.over();
     this.#parts.watch(name, turnPages(pages, scheduler, turns, over));
-    return pages.first;
+    return first;
   }
 
   /** A customer lives on a page. */

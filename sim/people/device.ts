@@ -41,6 +41,7 @@ export class Device {
   readonly #line: Line;
   readonly #attention: Attention;
   readonly #browser: Browser | undefined;
+  readonly #onClosed: () => void;
   readonly messages: Messages;
   #online = false;
   #gone = false;
@@ -48,10 +49,22 @@ export class Device {
   #lostAt: number | undefined;
   #wake: () => void = () => {};
 
-  /** Begins to connect. @param browser of a page that is one of several */
-  constructor(parts: DeviceParts, role: Role, user: string, name: string, browser?: Browser) {
+  /**
+   * Begins to connect.
+   * @param browser of a page that is one of several
+   * @param onClosed called when its page has closed
+   */
+  constructor(
+    parts: DeviceParts,
+    role: Role,
+    user: string,
+    name: string,
+    browser?: Browser,
+    onClosed: () => void = () => {},
+  ) {
     this.#parts = parts;
     this.#browser = browser;
+    this.#onClosed = onClosed;
     this.name = name;
     this.user = user;
     this.process = parts.world.process(name);
@@ -145,8 +158,10 @@ export class Device {
     if (silently) world.sockets.abandon(this.process);
     else world.sockets.drop(this.process);
     this.process.kill();
+    world.sockets.forget(this.process);
     this.#browser?.closed(this.process);
     this.messages.leave();
+    this.#onClosed();
   }
 
   #count(online: boolean): void {

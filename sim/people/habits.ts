@@ -64,25 +64,34 @@ export async function turnPages(
   chance: Stream,
   over: () => boolean,
 ): Promise<void> {
-  for (;;) {
-    await scheduler.sleep(chance.exponential(samePageMs));
-    const page = pages.oldest;
-    if (over() || page === undefined) return;
-    const next = chance.next() < besideShare ? pages.open() : undefined;
-    if (next !== undefined) await scheduler.sleep(chance.exponential(besideMs));
-    // Either of the two may go; the other one goes on, and takes over only when it is welcomed again.
-    const closing = next !== undefined && chance.next() < 0.5 ? next : page;
-    if (chance.next() < hastyShare) {
-      await Promise.race([closing.messages.begun(), scheduler.sleep(mostHastyMs)]);
-      await scheduler.sleep(chance.exponential(hastyMs));
-    }
-    if (over()) return;
-    pages.close(closing, chance.next() < silentShare);
-    if (next !== undefined) continue;
-    await scheduler.sleep(chance.exponential(noPageMs));
-    if (over()) return;
-    pages.open();
+  do await scheduler.sleep(chance.exponential(samePageMs));
+  while (await turnPage(pages, scheduler, chance, over));
+}
+
+/** Once; a function of its own, so that nobody who waits for the next time still holds the page that is closed. */
+async function turnPage(
+  pages: Pages,
+  scheduler: Scheduler,
+  chance: Stream,
+  over: () => boolean,
+): Promise<boolean> {
+  const page = pages.oldest;
+  if (over() || page === undefined) return false;
+  const next = chance.next() < besideShare ? pages.open() : undefined;
+  if (next !== undefined) await scheduler.sleep(chance.exponential(besideMs));
+  // Either of the two may go; the other one goes on, and takes over only when it is welcomed again.
+  const closing = next !== undefined && chance.next() < 0.5 ? next : page;
+  if (chance.next() < hastyShare) {
+    await Promise.race([closing.messages.begun(), scheduler.sleep(mostHastyMs)]);
+    await scheduler.sleep(chance.exponential(hastyMs));
   }
+  if (over()) return false;
+  pages.close(closing, chance.next() < silentShare);
+  if (next !== undefined) return true;
+  await scheduler.sleep(chance.exponential(noPageMs));
+  if (over()) return false;
+  pages.open();
+  return true;
 }
 
 function hidingOf(lot: number): Hiding {

@@ -13,15 +13,13 @@ export class Pages {
   readonly #browser = new Browser();
   readonly #openPage: OpenPage;
   readonly #name: string;
-  readonly first: Device;
   #open: Device[] = [];
   #count = 0;
 
-  /** Opens the first one. @param name of the customer */
+  /** @param name of the customer */
   constructor(name: string, openPage: OpenPage) {
     this.#name = name;
     this.#openPage = openPage;
-    this.first = this.open();
   }
 
   /** The page that is open for longest, if one is. */

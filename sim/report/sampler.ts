@@ -81,8 +81,8 @@ export interface Sampled {
     count(node: string): number;
   };
   readonly tally: WireTally;
-  /** All that ever came. */
-  readonly devices: { readonly length: number };
+  /** All that came; of a customer's pages those that are open. */
+  readonly devices: { readonly size: number };
   readonly sends: { readonly length: number };
   /** Milliseconds that each reconnect took, in the order in which they ended. */
   readonly recoveries: readonly number[];
@@ -170,7 +170,7 @@ export class Sampler {
     const sample: Sample = {
       at: scheduler.now,
       online: tally.online,
-      devices: devices.length,
+      devices: devices.size,
       attempts: sockets.tally.attempts,
       refused: tally.refused + sockets.tally.unreachable,
       sends: sends.length,

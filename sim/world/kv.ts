@@ -96,12 +96,12 @@ export function simulatedKv(parts: RemoteParts, process: Process, server: KvServ
       };
       return call("watch", false, async (): Promise<KvWatch> => {
         const watch = await inner.watch(hear);
-        return {
-          stop() {
-            watching = false;
-            watch.stop();
-          },
+        const stop = (): void => {
+          watching = false;
+          watch.stop();
         };
+        process.atEnd(stop);
+        return { stop };
       });
     },
     async close() {

@@ -42,6 +42,10 @@ export class Network {
     const drop = (subject: string, subscriber: Subscriber): void => {
       if (this.#subscribers.get(subject) === subscriber) this.#subscribers.delete(subject);
     };
+    const dropAll = (): void => {
+      for (const [subject, subscriber] of own) drop(subject, subscriber);
+    };
+    process.atEnd(dropAll);
     return {
       maxPayloadBytes: payloadBytes,
       connected: () => uplink.up,
@@ -61,7 +65,7 @@ export class Network {
       onStatus: (handler) => uplink.onStatus(handler),
       close: async () => {
         uplink.close();
-        for (const [subject, subscriber] of own) drop(subject, subscriber);
+        dropAll();
       },
     };
   }
@@ -71,7 +75,7 @@ export class Network {
     const { costs } = this.#parts;
     const costMs = costs.batchMs + (payload.length / 1024) * costs.kilobyteMs;
     from.spend(costMs);
-    const subscriber = this.#taker(to);
+    const subscriber = this.#subscribers.get(to);
     if (subscriber === undefined || !this.#passes(from.name, to)) return;
     const deliver = (): void => {
       if (this.#subscribers.get(to)?.process === subscriber.process)
@@ -89,7 +93,7 @@ export class Network {
         resolve(result);
       };
       if (!uplink.up || !this.#parts.sky.open(from.name, this.#parts.bus.party)) return;
-      const subscriber = this.#taker(to);
+      const subscriber = this.#subscribers.get(to);
       if (subscriber === undefined) {
         from.at(from.departure + 2 * this.#parts.distance.delayMs, () => answer("no-responders"));
         return;
@@ -101,11 +105,6 @@ export class Network {
           this.#way(to, from.name).carry(process, from, "here", () => answer("answered"));
       });
     });
-  }
-
-  #taker(subject: string): Subscriber | undefined {
-    const subscriber = this.#subscribers.get(subject);
-    return subscriber?.process.dead === true ? undefined : subscriber;
   }
 
   #passes(from: string, to: string): boolean {

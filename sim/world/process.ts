@@ -35,6 +35,7 @@ export class Process implements Owner {
   #anchor: number;
   #anchored = 0;
   #wallShift = 0;
+  readonly #atEnd: (() => void)[] = [];
 
   /** @param run tells its runs apart: a restarted process draws other numbers */
   constructor(scheduler: Scheduler, seed: number, name: string, run = 0) {
@@ -98,8 +99,13 @@ export class Process implements Owner {
   kill(): void {
     this.#state = "dead";
     this.#held = [];
-    this.#backlog = [];
-    this.#taken = 0;
+    this.#drained();
+    for (const run of this.#atEnd.splice(0)) run();
+  }
+
+  /** What the world does when it ends: servers forget it, lest they keep its memory alive. */
+  atEnd(run: () => void): void {
+    this.#atEnd.push(run);
   }
 
   /** From now on its clock runs that much faster than the world's. */
@@ -150,9 +156,7 @@ export class Process implements Owner {
     if (this.#state === "dead") return;
     if (this.#state === "paused") {
       this.#held.unshift(...this.#backlog.slice(this.#taken));
-      this.#backlog = [];
-      this.#taken = 0;
-      return;
+      return this.#drained();
     }
     if (this.#busyUntil > this.scheduler.now) return this.#wakeLater();
     const task = this.#take();
@@ -170,11 +174,17 @@ export class Process implements Owner {
         this.#backlog = this.#backlog.slice(this.#taken);
         this.#taken = 0;
       }
-      if (task?.live === true) return task;
+      if (task?.live !== true) continue;
+      if (this.backlog === 0) this.#drained();
+      return task;
     }
+    this.#drained();
+    return undefined;
+  }
+
+  #drained(): void {
     this.#backlog = [];
     this.#taken = 0;
-    return undefined;
   }
 
   #makeClock(): Clock {

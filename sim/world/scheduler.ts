@@ -21,7 +21,8 @@ export interface Task {
   readonly owner: Owner | undefined;
   /** Time of its owner's processor that it takes. */
   readonly costMs: number;
-  readonly run: () => void;
+  run: () => void;
+  /** Neither done nor taken back. */
   live: boolean;
 }
 
@@ -83,7 +84,7 @@ export class Scheduler {
   /** Takes it back; harmless when it has run. */
   cancel(task: Task): void {
     if (!task.live) return;
-    task.live = false;
+    end(task);
     if (++this.#cancelled > compactAbove && this.#cancelled * 2 > this.#agenda.size) {
       this.#agenda.compact();
       this.#cancelled = 0;
@@ -93,9 +94,10 @@ export class Scheduler {
   /** Runs a task now, for its owner: for those who kept it until it may run. */
   execute(task: Task): void {
     if (!task.live) return;
-    task.live = false;
+    const { run } = task;
+    end(task);
     this.#executed++;
-    this.enter(task.owner, task.run);
+    this.enter(task.owner, run);
   }
 
   /** Runs code as that owner's, until the next task. */
@@ -183,3 +185,11 @@ export class Scheduler {
     }
   }
 }
+
+/** Whoever still has a handle of it keeps alive nothing of what it was for. */
+function end(task: Task): void {
+  task.live = false;
+  task.run = nothing;
+}
+
+const nothing = (): void => {};

@@ -8,6 +8,7 @@ import { Way } from "./way.ts";
 /** What the operating systems on both ends take before a sender notices. */
 const kernelBytes = 64 * 1024;
 const lostCode = 1006;
+const nothing = (): void => {};
 
 /**
  * One connection, both ends of it. Invariants: each end is told of the end at most once; what a paused reader was sent
@@ -43,9 +44,9 @@ export class SimulatedSocket {
     this.client = {
       send: (text) => this.#fromClient(text),
       close: (code) => this.#clientCloses(code),
-      onopen: () => {},
-      onmessage: () => {},
-      onclose: () => {},
+      onopen: nothing,
+      onmessage: nothing,
+      onclose: nothing,
     };
   }
 
@@ -90,6 +91,16 @@ export class SimulatedSocket {
   abandon(): void {
     this.silence();
     this.#tellClient(lostCode, "the network changed", 0);
+  }
+
+  /** Nobody is there any more to hear anything at the client's end. */
+  forgetClient(): void {
+    Object.assign(this.client, { onopen: nothing, onmessage: nothing, onclose: nothing });
+  }
+
+  /** The node's process is dead. */
+  forgetNode(): void {
+    this.#input = undefined;
   }
 
   #upgrade(door: Door): void {

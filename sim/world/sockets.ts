@@ -73,11 +73,15 @@ export class Sockets {
 
   /** A crashed process's kernel ends its connections: the clients hear it. With `silently` the machine itself is gone. */
   crash(node: string, silently: boolean): void {
-    for (const socket of this.#open.get(node) ?? []) {
+    const open = this.#open.get(node);
+    if (open === undefined) return;
+    this.#open.delete(node);
+    for (const socket of open) {
       if (silently) socket.silence();
       else socket.cut();
+      socket.forgetNode();
     }
-    this.#open.delete(node);
+    open.clear();
   }
 
   /** Cuts a share of a node's connections (`*`: of everybody's); both ends hear it. */
@@ -108,6 +112,11 @@ export class Sockets {
   /** The client's network changes: its end is gone, the node hears nothing. */
   abandon(client: Process): void {
     this.#latest.get(client)?.abandon();
+  }
+
+  /** A client's process has ended: what the nodes still hold of its connection keeps nothing of it alive. */
+  forget(client: Process): void {
+    this.#latest.get(client)?.forgetClient();
   }
 
   /** How many connections a node's side holds. */

@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import { directoryOf } from "../../actors/directory.ts";
 import { silentLog } from "../../base/log.ts";
 import { frameParser } from "../../edge/frame-parser.ts";
+import type { UsherNode } from "../../server/node.ts";
 import { Cluster } from "../../sim/cluster.ts";
 import type { Fault } from "../../sim/faults.ts";
 import { simulatedTenant, verifyToken } from "../../sim/people/tenant.ts";
 import { usualSettings } from "../../sim/settings.ts";
 import { freeCosts } from "../../sim/world/costs.ts";
 import { World } from "../../sim/world/world.ts";
+import { collectGarbage } from "../support/garbage.ts";
 
 const shards = 16;
 const settings = { ...usualSettings, scenario: "test", seed: 5, shards, faults: [] };
@@ -58,6 +60,19 @@ function owned({ nodes }: Cluster): (number | undefined)[] {
 const leave = (lastsMs: number): Fault => ({ at: 0, kind: "leave", target: "n2", for: lastsMs });
 
 describe("cluster", () => {
+  it("keeps nothing of a node that died in memory", async () => {
+    const dead: (WeakRef<UsherNode["placement"]> | undefined)[] = [];
+    await inCalm(async (cluster, { scheduler }) => {
+      const died = cluster.nodes[1];
+      dead.push(died?.node && new WeakRef(died.node.placement));
+      died?.crash();
+      await scheduler.sleep(60_000);
+      await collectGarbage();
+      expect(cluster.nodes.map(({ alive }) => alive)).toEqual([true, false, true]);
+      expect(dead.map((placement) => placement?.deref())).toEqual([undefined]);
+    });
+  });
+
   it("is not calm without a node, and not before each has shards again", async () => {
     await inCalm(async (cluster, world) => {
       expect(owned(cluster)).not.toContain(0);

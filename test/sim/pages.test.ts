@@ -1,16 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { History, type SendRecord } from "../../sim/history.ts";
 import { lockMs, type Browser } from "../../sim/people/browser.ts";
+import { Crowd } from "../../sim/people/crowd.ts";
 import { Device } from "../../sim/people/device.ts";
 import { turnPages } from "../../sim/people/habits.ts";
 import { Pages } from "../../sim/people/pages.ts";
 import { newTally } from "../../sim/people/tap.ts";
 import { visit } from "../../sim/people/visitor.ts";
 import { simulate } from "../../sim/run.ts";
+import { usualSettings } from "../../sim/settings.ts";
 import { swarmSettings } from "../../sim/swarm.ts";
 import { Stream } from "../../sim/world/chance.ts";
 import { freeCosts } from "../../sim/world/costs.ts";
 import { World } from "../../sim/world/world.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { welcomingNode } from "./welcoming-node.ts";
 
 const conv = "s.u.1";
@@ -25,6 +28,8 @@ function emptyWorld(): World {
 interface Scene {
   readonly world: World;
   readonly pages: Pages;
+  /** The first of them; a page that has closed is nobody's any more. */
+  readonly first: Device;
   readonly sends: readonly SendRecord[];
   readonly tally: ReturnType<typeof newTally>;
   /** What the server answers to a message from now on; nothing by default. */
@@ -48,7 +53,7 @@ async function withPages(script: (scene: Scene) => Promise<void>): Promise<Scene
     const pages = new Pages("u", open);
     const pass = (ms: number): Promise<void> => world.scheduler.sleep(ms);
     const { sends } = history;
-    found = { world, pages, sends, tally, answer: undefined, arrived: [], pass };
+    found = { world, pages, first: pages.open(), sends, tally, answer: undefined, arrived: [], pass };
     await pass(1000);
     await script(found);
     pages.oldest?.stop();
@@ -76,10 +81,10 @@ function say(page: Device | undefined): void {
 describe("a page that closes", () => {
   it("leaves what was not answered to the next one, which sends it as it was and notes the answer", async () => {
     const { sends, arrived, tally } = await withPages(async (scene) => {
-      const { pages, pass } = scene;
-      say(pages.first);
+      const { pages, first, pass } = scene;
+      say(first);
       await pass(100);
-      pages.close(pages.first, false);
+      pages.close(first, false);
       expect(pages.oldest).toBeUndefined();
       expect(pages.lacks()).toHaveLength(1);
       await pass(5000);
@@ -101,9 +106,9 @@ describe("a page that closes", () => {
       ["BUSY", "same", undefined],
     ] as const) {
       const { sends } = await withPages(async (scene) => {
-        say(scene.pages.first);
+        say(scene.first);
         await scene.pass(100);
-        scene.pages.close(scene.pages.first, true);
+        scene.pages.close(scene.first, true);
         scene.answer = { t: "nack", code, retry };
         scene.pages.open();
         await scene.pass(1000);
@@ -118,8 +123,8 @@ describe("a page that closes", () => {
       [20, undefined],
       [1000, true],
     ] as const) {
-      const { sends } = await withPages(async ({ pages, pass }) => {
-        pages.close(pages.first, false);
+      const { sends } = await withPages(async ({ pages, first, pass }) => {
+        pages.close(first, false);
         const page = pages.open();
         say(page);
         await pass(livesMs);
@@ -131,8 +136,7 @@ describe("a page that closes", () => {
   });
 
   it("has nothing of it happen any more, nor is it online", async () => {
-    await withPages(async ({ pages, tally, pass, arrived }) => {
-      const page = pages.first;
+    await withPages(async ({ pages, first: page, tally, pass, arrived }) => {
       expect(tally.online).toBe(1);
       pages.close(page, false);
       expect([tally.online, page.gone, page.process.dead]).toEqual([0, true, true]);
@@ -143,7 +147,54 @@ describe("a page that closes", () => {
       expect([tally.online, arrived]).toEqual([0, []]);
     });
   });
+
+  it.each([true, false])(
+    "takes no memory any more, with its connections (silently: %s)",
+    async (silently) => {
+      const closed: WeakRef<Device>[] = [];
+      const scene = await withPages(async ({ pages, pass }) => {
+        for (let page = 0; page < 3; page++) {
+          closed.push(open(pages));
+          await pass(1000);
+          close(pages, closed[page]?.deref(), silently);
+        }
+        await pass(60_000);
+      });
+      await collectGarbage();
+      expect(closed.map((page) => page.deref())).toEqual([undefined, undefined, undefined]);
+      expect(scene.world.sockets.count("n1")).toBe(silently ? 3 : 0);
+    },
+  );
 });
+
+describe("the crowd", () => {
+  it("holds those devices alone whose pages are open", async () => {
+    const world = emptyWorld();
+    const history = new History();
+    const settings = { ...usualSettings, scenario: "test", seed: 1, faults: [], agents: 0, reloads: 1 };
+    const crowd = new Crowd(world, settings, history);
+    welcomingNode(world, () => {});
+    await world.run(async () => {
+      crowd.arrive();
+      await world.scheduler.sleep(60_000);
+    });
+    expect(crowd.tally.pagesClosed).toBeGreaterThan(100);
+    expect(crowd.devices.filter(({ gone }) => gone)).toEqual([]);
+    expect(crowd.size).toBe(crowd.devices.length);
+    expect(history.devices.length).toBe(crowd.size + crowd.tally.pagesClosed);
+  });
+});
+
+/** Functions of their own: a script that waits keeps its variables. */
+function open(pages: Pages): WeakRef<Device> {
+  const page = pages.open();
+  say(page);
+  return new WeakRef(page);
+}
+
+function close(pages: Pages, page: Device | undefined, silently: boolean): void {
+  if (page !== undefined) pages.close(page, silently);
+}
 
 describe("customers who turn pages", () => {
   it("close one at any moment, often just after saying something, and sometimes have two", async () => {
@@ -174,6 +225,7 @@ describe("customers who turn pages", () => {
           },
         } as unknown as Device;
       });
+      pages.open();
       lives.push(turnPages(pages, scheduler, new Stream(1, `turns/${customer}`), over));
     };
     await world.run(async () => {
@@ -196,6 +248,7 @@ describe("customers who turn pages", () => {
       opened.push(browser);
       return fake;
     });
+    pages.open();
     pages.settle();
     expect(opened).toHaveLength(1);
     pages.close(fake, false);

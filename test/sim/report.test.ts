@@ -202,7 +202,7 @@ function fakeRun(scheduler: Scheduler, queue: { backlog: number; recentPeak: num
     store: { masters: [{ process: queue }] },
     sockets: { tally: { attempts: 0, unreachable: 0 }, count: () => 0 },
     tally: { ...newTally(), online: 7 },
-    devices: [],
+    devices: { size: 0 },
     sends: [],
     recoveries: [],
   };
