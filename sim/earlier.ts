@@ -20,7 +20,7 @@ import { simulatedTenant, tenantId, verifyToken } from "./people/tenant.ts";
 import type { Settings } from "./settings.ts";
 import { randomOf } from "./world/chance.ts";
 import { freeCosts } from "./world/costs.ts";
-import type { Accepted, StoreServer } from "./world/store-server.ts";
+import type { StoreServer } from "./world/store-server.ts";
 import { World } from "./world/world.ts";
 
 /** Who stands in for all others; no other id contains this one. */
@@ -59,6 +59,10 @@ async function converse(settings: Settings, channel: string): Promise<Write[]> {
     throw error;
   };
   const world = new World({ seed: settings.seed, costs: freeCosts, onError });
+  const written: Write[] = [];
+  world.store.onAccepted((entry) => {
+    if (entry.kind === "commit") written.push(...entry.commit.writes);
+  });
   const nodes = {
     directory: directoryOf([simulatedTenant(settings)]),
     verify: verifyToken(world),
@@ -92,21 +96,18 @@ async function converse(settings: Settings, channel: string): Promise<Write[]> {
   });
   const [violation] = history.violations;
   assert(violation === undefined, `an earlier conversation is one without fault: ${violation?.text}`);
-  return lasting(world.store.accepted);
+  return lasting(written);
 }
 
 /** Of all that was written, what still stands: each in the place of the last write of its kind to its name. */
-function lasting(accepted: readonly Accepted[]): Write[] {
+function lasting(written: readonly Write[]): Write[] {
   const standing = new Map<string, Write>();
-  for (const entry of accepted) {
-    if (entry.kind !== "commit") continue;
-    for (const write of entry.commit.writes) {
-      const [place, gone] = placeOf(write);
-      const before = standing.get(place);
-      standing.delete(place);
-      const after = write.op === "extend" ? extended(before, write.value) : write;
-      if (!gone && after !== undefined) standing.set(place, after);
-    }
+  for (const write of written) {
+    const [place, gone] = placeOf(write);
+    const before = standing.get(place);
+    standing.delete(place);
+    const after = write.op === "extend" ? extended(before, write.value) : write;
+    if (!gone && after !== undefined) standing.set(place, after);
   }
   return [...standing.values()];
 }

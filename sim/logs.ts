@@ -1,6 +1,7 @@
 import { decodeAddress } from "../actors/address.ts";
 import type { LogEvent } from "../protocol/events.ts";
 import type { Store } from "../store/store.ts";
+import type { Accepted } from "./world/store-server.ts";
 import type { World } from "./world/world.ts";
 
 /** Reads the truth: the logs of all conversations as the store holds them, kept between looks as far as they have not grown. */
@@ -9,28 +10,22 @@ export class LogReader {
   readonly #world: World;
   readonly #names = new Map<string, number>();
   #store: Store | undefined;
-  #read = 0;
+  /** What may have grown since the last look. */
+  readonly #touched = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
+    world.store.onAccepted((entry) => this.#take(entry));
   }
 
   /** Brings `logs` up to date; from the beginning when the store is another one than before. */
   async refresh(): Promise<void> {
-    const { accepted, primary } = this.#world.store;
+    const { primary } = this.#world.store;
     const anew = this.#store !== primary;
     this.#store = primary;
-    const touched = new Set<string>(anew ? this.#names.keys() : []);
-    for (; this.#read < accepted.length; this.#read++) {
-      const entry = accepted[this.#read];
-      if (entry?.kind !== "commit") continue;
-      for (const write of entry.commit.writes) {
-        if (write.op !== "append") continue;
-        this.#names.set(write.log, entry.commit.shard);
-        touched.add(write.log);
-      }
-    }
-    const wanted = [...touched].flatMap((log) => {
+    const touched = [...(anew ? this.#names.keys() : this.#touched)];
+    this.#touched.clear();
+    const wanted = touched.flatMap((log) => {
       const conv = decodeAddress(log)?.id;
       const shard = this.#names.get(log);
       return conv === undefined || shard === undefined
@@ -48,5 +43,14 @@ export class LogReader {
       for (const { event } of slices[i]?.events ?? []) known.push(JSON.parse(event) as LogEvent);
       this.logs.set(conv, known);
     });
+  }
+
+  #take(entry: Accepted): void {
+    if (entry.kind !== "commit") return;
+    for (const write of entry.commit.writes) {
+      if (write.op !== "append") continue;
+      this.#names.set(write.log, entry.commit.shard);
+      this.#touched.add(write.log);
+    }
   }
 }

@@ -6,15 +6,16 @@ import { directoryOf } from "../actors/directory.ts";
 import { silentLog, type Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
 import { frameParser } from "../edge/frame-parser.ts";
-import { checkAssignments } from "./checkers/assignments.ts";
+import { AssignmentBook } from "./checkers/assignments.ts";
 import { checkDeliveries } from "./checkers/deliveries.ts";
 import { unserved } from "./checkers/entitled.ts";
 import type { Checker, Evidence } from "./checkers/evidence.ts";
-import { checkFences } from "./checkers/fences.ts";
+import { FenceBook } from "./checkers/fences.ts";
 import { checkLogs } from "./checkers/logs.ts";
 import { checkSends } from "./checkers/sends.ts";
 import { leaked } from "./checkers/slots.ts";
 import { StormWatch } from "./checkers/storms.ts";
+import { Tellings } from "./checkers/tellings.ts";
 import { TimerBook } from "./checkers/timers.ts";
 import { Cluster } from "./cluster.ts";
 import { recallConversations } from "./earlier.ts";
@@ -46,7 +47,7 @@ export interface RunObserver {
   readonly sampler?: Sampler;
 }
 
-const checkers: readonly Checker[] = [checkLogs, checkSends, checkDeliveries, checkFences, checkAssignments];
+const checkers: readonly Checker[] = [checkLogs, checkSends, checkDeliveries];
 const bootMs = 60_000;
 const lookMs = 250;
 const stormLookMs = 1000;
@@ -61,6 +62,7 @@ export async function simulate(
     seed: settings.seed,
     costs: { ...(settings.costs ? usualCosts : freeCosts), storeSyncMs: settings.syncMs },
     masters: settings.masters,
+    forgetful: forgets(settings),
     onError: (error, owner) => crashed(history, owner?.name ?? "the world", error),
     ...(observer.onDelivery === undefined ? {} : { onDelivery: observer.onDelivery }),
   });
@@ -81,6 +83,11 @@ export async function simulate(
     process.off("uncaughtException", onUncaught);
     process.off("unhandledRejection", onUncaught);
   }
+}
+
+/** Whether its store ever loses what it was told. */
+function forgets({ faults }: Settings): boolean {
+  return faults.some(({ kind }) => kind === "store-failover");
 }
 
 /** An error that nobody caught ends a real process. */
@@ -112,6 +119,7 @@ class Run {
     this.#reader = new LogReader(world);
     this.#slots = new SlotReader(world);
     this.#timers = new TimerBook(history);
+    this.#judge();
     this.#storms = new StormWatch(history, () => world.scheduler.now);
     const capacity = settings.capacity + (planted.capacity ?? 0);
     const nodes = {
@@ -129,6 +137,20 @@ class Run {
     this.#cluster = new Cluster(world, nodes, settings.nodes, (share, chance) =>
       this.#crowd.switchNetworks(share, chance),
     );
+  }
+
+  /** Lets be judged at once what the store accepts. */
+  #judge(): void {
+    const tellings = new Tellings(forgets(this.#settings));
+    const fences = new FenceBook(this.#history);
+    const assignments = new AssignmentBook(this.#history, this.#settings.capacity);
+    this.#world.store.onAccepted((entry) => {
+      fences.take(entry);
+      const telling = tellings.take(entry);
+      if (telling === undefined) return;
+      assignments.take(telling);
+      this.#timers.take(telling);
+    });
   }
 
   /** Puts what happened before the run into the store. */
@@ -177,14 +199,8 @@ class Run {
     this.#phase(converged ? "converged" : "did not converge");
     this.#observer.sampler?.end();
     await this.#reader.refresh();
-    const evidence: Evidence = {
-      history: this.#history,
-      logs: this.#reader.logs,
-      accepted: this.#world.store.accepted,
-      capacity: this.#settings.capacity,
-    };
+    const evidence: Evidence = { history: this.#history, logs: this.#reader.logs };
     for (const check of checkers) check(evidence);
-    this.#timers.take(evidence.accepted);
     const summary = this.summary(convergedMs);
     this.#crowd.leave();
     for (const node of this.#cluster.nodes) node.crash();
@@ -232,7 +248,6 @@ class Run {
     const { logs } = this.#reader;
     const behind = this.#crowd.behind(logs, most);
     if (behind.length > 0) return behind.map((text) => ["Converges", text] as const);
-    this.#timers.take(this.#world.store.accepted);
     return [
       ...unserved(this.#crowd.devices, logs).map((text) => ["NoLostAck", text] as const),
       ...this.#timers.overdue(this.#world.scheduler.now).map((text) => ["TimerOnce", text] as const),

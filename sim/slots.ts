@@ -1,6 +1,7 @@
 import { agentFields, restoreAgent } from "../actors/session-agent-state.ts";
 import { decodeAddress } from "../actors/address.ts";
 import type { HeldSlot } from "./checkers/slots.ts";
+import type { Accepted } from "./world/store-server.ts";
 import type { World } from "./world/world.ts";
 
 /** Reads the truth about agents: the slots that the store says are taken. */
@@ -9,10 +10,10 @@ export class SlotReader {
   /** Sessions that ever took a slot, with their shards. */
   readonly #sessions = new Map<string, number>();
   #held: readonly HeldSlot[] = [];
-  #read = 0;
 
   constructor(world: World) {
     this.#world = world;
+    world.store.onAccepted((entry) => this.#take(entry));
   }
 
   /** As of the last look. */
@@ -22,14 +23,7 @@ export class SlotReader {
 
   /** Looks again. */
   async refresh(): Promise<void> {
-    const { accepted, primary } = this.#world.store;
-    for (; this.#read < accepted.length; this.#read++) {
-      const entry = accepted[this.#read];
-      if (entry?.kind !== "commit") continue;
-      for (const write of entry.commit.writes)
-        if (write.op === "set" && write.field.startsWith(agentFields.slot))
-          this.#sessions.set(write.entity, entry.commit.shard);
-    }
+    const { primary } = this.#world.store;
     const sessions = [...this.#sessions].map(([entity, shard]) => ({ shard, entity }));
     const records = await primary.load(sessions);
     this.#held = sessions.flatMap(({ entity }, i) => {
@@ -38,5 +32,12 @@ export class SlotReader {
       const { user, slots } = restoreAgent(address, records[i] ?? {});
       return Object.entries(slots).map(([assignment, { conv }]) => ({ agent: user, assignment, conv }));
     });
+  }
+
+  #take(entry: Accepted): void {
+    if (entry.kind !== "commit") return;
+    for (const write of entry.commit.writes)
+      if (write.op === "set" && write.field.startsWith(agentFields.slot))
+        this.#sessions.set(write.entity, entry.commit.shard);
   }
 }

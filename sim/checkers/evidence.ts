@@ -1,16 +1,11 @@
 import type { LogEvent } from "../../protocol/events.ts";
 import type { History } from "../history.ts";
-import type { Accepted } from "../world/store-server.ts";
 
 /** What a run leaves behind for the checkers. */
 export interface Evidence {
   readonly history: History;
   /** Conversation -> its log as the store holds it in the end. */
   readonly logs: ReadonlyMap<string, readonly LogEvent[]>;
-  /** Everything that the store accepted, in order. */
-  readonly accepted: readonly Accepted[];
-  /** Chats at a time that an agent may have. */
-  readonly capacity: number;
 }
 
 /** One family of guarantees: tells the history what is violated. Linear in the evidence. */

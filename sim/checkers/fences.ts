@@ -1,26 +1,34 @@
-import type { Checker } from "./evidence.ts";
+import type { History } from "../history.ts";
+import type { Accepted } from "../world/store-server.ts";
 
 /** FenceMonotone and EpochOwnerUnique of what the store accepted; what it forgot it may be told again, and no more. */
-export const checkFences: Checker = ({ history, accepted }) => {
-  let fences = new Map<number, { readonly epoch: number; readonly owner: string }>();
-  const owners = new Map<string, string>();
-  for (const entry of accepted) {
+export class FenceBook {
+  readonly #history: History;
+  #fences = new Map<number, { readonly epoch: number; readonly owner: string }>();
+  readonly #owners = new Map<string, string>();
+
+  constructor(history: History) {
+    this.#history = history;
+  }
+
+  /** Takes the next entry. */
+  take(entry: Accepted): void {
     if (entry.kind === "forgot") {
-      fences = new Map(entry.fences);
-      continue;
+      this.#fences = new Map(entry.fences);
+      return;
     }
     const { owner } = entry;
     const { shard, epoch } = entry.kind === "claim" ? entry : entry.commit;
-    const fence = fences.get(shard);
+    const fence = this.#fences.get(shard);
     if (fence !== undefined && epoch < fence.epoch)
-      history.violate(
+      this.#history.violate(
         "FenceMonotone",
         `shard ${shard}: ${entry.kind} of epoch ${epoch} after ${fence.epoch}`,
       );
-    const first = owners.get(`${shard}.${epoch}`);
-    if (first === undefined) owners.set(`${shard}.${epoch}`, owner);
+    const first = this.#owners.get(`${shard}.${epoch}`);
+    if (first === undefined) this.#owners.set(`${shard}.${epoch}`, owner);
     else if (first !== owner)
-      history.violate("EpochOwnerUnique", `shard ${shard}, epoch ${epoch}: ${first} and ${owner}`);
-    fences.set(shard, { epoch, owner });
+      this.#history.violate("EpochOwnerUnique", `shard ${shard}, epoch ${epoch}: ${first} and ${owner}`);
+    this.#fences.set(shard, { epoch, owner });
   }
-};
+}

@@ -4,6 +4,7 @@
  * commits again, under their old numbers and before anything else; who tells another one under such a number does not
  * know it any more, nor what followed it.
  */
+import { assert } from "../../base/assert.ts";
 import type { Accepted, AcceptedCommit } from "../world/store-server.ts";
 
 /** What one entry means for those who follow the commits. */
@@ -24,12 +25,20 @@ interface Shard {
 
 /** Follows one store. Linear in what it accepted. */
 export class Tellings {
+  readonly #forgetful: boolean;
   readonly #shards = new Map<number, Shard>();
+
+  /** @param forgetful whether that store ever forgets: all commits are kept then */
+  constructor(forgetful: boolean) {
+    this.#forgetful = forgetful;
+  }
 
   /** Takes the next entry; undefined for a claim. */
   take(entry: Accepted): Telling | undefined {
     if (entry.kind === "claim") return undefined;
-    if (entry.kind === "commit") return this.#commit(entry);
+    if (entry.kind === "commit")
+      return this.#forgetful ? this.#commit(entry) : { kind: "first", entry, lost: [] };
+    assert(this.#forgetful, "a store forgets of which it was said that it may");
     const commits: AcceptedCommit[] = [];
     for (const [number, shard] of this.#shards) {
       const last = entry.fences.get(number)?.last ?? 0;

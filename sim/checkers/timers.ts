@@ -1,19 +1,18 @@
 /**
  * TimerOnce: durable timers are not lost, not early, not twice. Told from what the store accepted: arming and removing
  * are writes, and whoever handles a timer removes it in the commit of what came of it. What the store forgot did not
- * happen to its timers; told again, it happens then, and was judged before. Linear, and fed bit by bit, since a run has
- * not converged while a timer is overdue.
+ * happen to its timers; told again, it happens then, and was judged before.
  */
 import type { LogEvent } from "../../protocol/events.ts";
 import type { Write } from "../../store/store.ts";
 import type { History } from "../history.ts";
-import type { Accepted, AcceptedCommit } from "../world/store-server.ts";
-import { Tellings } from "./tellings.ts";
+import type { AcceptedCommit } from "../world/store-server.ts";
+import type { Telling } from "./tellings.ts";
 
 /** A timer from one commit on. */
 interface Timer {
-  /** That commit. */
-  readonly by: AcceptedCommit;
+  /** The number of that commit in its shard. */
+  readonly by: number;
   readonly dueAt: number;
   /** Fired or removed; undefined while it is armed. */
   readonly goneAt: number | undefined;
@@ -25,23 +24,17 @@ const lateMs = 3000;
 /** The timers of one run. */
 export class TimerBook {
   readonly #history: History;
-  readonly #tellings = new Tellings();
   /** What each timer was, the latest last. */
   readonly #timers = new Map<string, Timer[]>();
-  #read = 0;
 
   constructor(history: History) {
     this.#history = history;
   }
 
-  /** Takes what the store accepted since the last time. */
-  take(accepted: readonly Accepted[]): void {
-    for (; this.#read < accepted.length; this.#read++) {
-      const entry = accepted[this.#read];
-      const telling = entry === undefined ? undefined : this.#tellings.take(entry);
-      if (telling?.kind === "forgotten") for (const commit of telling.commits) this.#undo(commit);
-      else if (telling !== undefined) this.#takeWrites(telling.entry, telling.kind === "first");
-    }
+  /** Takes the next telling. */
+  take(telling: Telling): void {
+    if (telling.kind === "forgotten") for (const commit of telling.commits) this.#undo(commit);
+    else this.#takeWrites(telling.entry, telling.kind === "first");
   }
 
   /** Timers that should have fired by now, in words. */
@@ -55,17 +48,19 @@ export class TimerBook {
     return late;
   }
 
-  #takeWrites(by: AcceptedCommit, judged: boolean): void {
-    for (const write of by.commit.writes) {
-      if (write.op === "arm") this.#note(write.id, { by, dueAt: by.at + write.delayMs, goneAt: undefined });
-      else if (write.op === "disarm") this.#remove(write.id, by, judged);
+  #takeWrites(entry: AcceptedCommit, judged: boolean): void {
+    const { number: by, writes } = entry.commit;
+    for (const write of writes) {
+      if (write.op === "arm")
+        this.#note(write.id, { by, dueAt: entry.at + write.delayMs, goneAt: undefined });
+      else if (write.op === "disarm") this.#remove(write.id, entry, judged);
     }
   }
 
-  #remove(id: string, by: AcceptedCommit, judged: boolean): void {
+  #remove(id: string, { at, commit }: AcceptedCommit, judged: boolean): void {
     const timer = this.#timers.get(id)?.at(-1);
-    const { at } = by;
-    if (judged && isFiring(id, by.commit.writes)) {
+    const { number: by, writes } = commit;
+    if (judged && isFiring(id, writes)) {
       // Whoever fires may end its reason too: then it is removed twice in one commit.
       if (timer?.goneAt !== undefined && timer.by !== by)
         this.#history.violate("TimerOnce", `${id} fired at ${Math.round(at)} ms though it was gone already`);
@@ -86,11 +81,11 @@ export class TimerBook {
   }
 
   /** The timers are again what they were before that commit. */
-  #undo(by: AcceptedCommit): void {
-    for (const write of by.commit.writes) {
+  #undo({ commit }: AcceptedCommit): void {
+    for (const write of commit.writes) {
       if (write.op !== "arm" && write.op !== "disarm") continue;
       const past = this.#timers.get(write.id);
-      while (past?.at(-1)?.by === by) past.pop();
+      while (past?.at(-1)?.by === commit.number) past.pop();
     }
   }
 }

@@ -42,30 +42,37 @@ export interface Forgot {
 /** What the store accepted, and when it forgot the last of it. */
 export type Accepted = AcceptedClaim | AcceptedCommit | Forgot;
 
+/** Hears of everything that a store accepts, in order. */
+export type OnAccepted = (entry: Accepted) => void;
+
 /** The store of one world. */
 export class StoreServer {
   readonly masters: readonly StoreMaster[];
   readonly #clock: Clock;
-  /** Everything it ever accepted, in order; for the checkers. */
-  readonly accepted: Accepted[] = [];
+  readonly #listeners: OnAccepted[] = [];
   #memory: MemoryStore;
   /** The same, furnished. */
   #primary: Store;
   /** Adds to a new store what nobody ever wrote into it. */
   #furnish: (store: Store) => Store = (store) => store;
-  /** What the present store is made of. */
-  #effective: (AcceptedClaim | AcceptedCommit)[] = [];
+  /** What the present store is made of; undefined if it never forgets. */
+  #effective: (AcceptedClaim | AcceptedCommit)[] | undefined;
   /** The last commit of each shard. */
   readonly #last = new Map<number, { readonly number: number; readonly epoch: number }>();
 
-  /** @param processes one for each master */
-  constructor(processes: readonly Process[]) {
+  /**
+   * @param processes one for each master
+   * @param forgetful whether replicas may take over: only then it keeps every commit, which is what a long run's memory
+   * would mostly be made of
+   */
+  constructor(processes: readonly Process[], forgetful: boolean) {
     const [first] = processes;
     assert(first !== undefined, "a store has a master");
     this.masters = processes.map((process, i) => new StoreMaster(`m${i + 1}`, process));
     this.#clock = first.clock;
     this.#memory = memoryStore(first.clock);
     this.#primary = this.#memory;
+    this.#effective = forgetful ? [] : undefined;
   }
 
   /** What answers now. */
@@ -88,6 +95,11 @@ export class StoreServer {
   /** The masters that a fault means: `store` is all of them. */
   mastersAt(target: string): readonly StoreMaster[] {
     return target === "store" ? this.masters : this.masters.filter(({ name }) => name === target);
+  }
+
+  /** Tells of everything that is accepted from now on. */
+  onAccepted(listener: OnAccepted): void {
+    this.#listeners.push(listener);
   }
 
   /** Lets the store, and each replica that follows it, be seen through that. */
@@ -116,8 +128,8 @@ export class StoreServer {
       if (last !== undefined && number <= last.number && epoch >= last.epoch) return;
       this.#last.set(shard, { number, epoch });
     }
-    this.accepted.push(entry);
-    this.#effective.push(entry);
+    this.#effective?.push(entry);
+    this.#tell(entry);
   }
 
   /**
@@ -131,16 +143,18 @@ export class StoreServer {
     lagMs: number,
     remembers: (shard: number, owner: Owner) => boolean,
   ): Promise<void> {
+    const effective = this.#effective;
+    assert(effective !== undefined, "only a forgetful store fails over");
     const now = this.#clock.now();
     const horizon = now - lagMs;
     const safe = new Set<number>();
-    for (const entry of this.#effective) {
+    for (const entry of effective) {
       if (entry.at <= horizon) continue;
       const shard = shardOf(entry);
       if (!masters.includes(this.masterOf(shard)) || !remembers(shard, entry.owner)) safe.add(shard);
     }
-    const kept = this.#effective.filter((entry) => entry.at <= horizon || safe.has(shardOf(entry)));
-    const entries = this.#effective.length - kept.length;
+    const kept = effective.filter((entry) => entry.at <= horizon || safe.has(shardOf(entry)));
+    const entries = effective.length - kept.length;
     const time = { at: 0 };
     const clock: Clock = {
       ...this.#clock,
@@ -166,7 +180,11 @@ export class StoreServer {
       const shard = shardOf(entry);
       fences.set(shard, { epoch, owner: entry.owner, last: this.#last.get(shard)?.number ?? 0 });
     }
-    this.accepted.push({ kind: "forgot", at: now, entries, fences });
+    this.#tell({ kind: "forgot", at: now, entries, fences });
+  }
+
+  #tell(entry: Accepted): void {
+    for (const listener of this.#listeners) listener(entry);
   }
 }
 

@@ -18,6 +18,8 @@ export interface WorldOptions {
   readonly costs: Costs;
   /** Servers that share the store; 1 when it is not said. */
   readonly masters?: number;
+  /** Whether the store may fail over and forget its last writes; true when it is not said, and costs memory. */
+  readonly forgetful?: boolean;
   /** Hears of errors that nobody caught. */
   readonly onError: OnError;
   readonly onDelivery?: OnDelivery;
@@ -41,7 +43,7 @@ export class World {
   readonly network: Network;
   readonly sockets: Sockets;
 
-  constructor({ seed, costs, masters = 1, onError, onDelivery }: WorldOptions) {
+  constructor({ seed, costs, masters = 1, forgetful = true, onError, onDelivery }: WorldOptions) {
     this.digest = new Digest((atMs, link, text) => {
       if (onDelivery?.(atMs, link, text) === false) this.scheduler.halt("its observer ended the run");
     });
@@ -50,7 +52,10 @@ export class World {
     this.scheduler = new Scheduler(onError);
     this.kv = new KvServer(this.process("bus"));
     const stores = Array.from({ length: masters }, (_, i) => (masters === 1 ? "store" : `store/m${i + 1}`));
-    this.store = new StoreServer(stores.map((name) => this.process(name)));
+    this.store = new StoreServer(
+      stores.map((name) => this.process(name)),
+      forgetful,
+    );
     const shared = { ...this.#ways(), costs };
     this.network = new Network({ ...shared, bus: this.kv, distance: near });
     this.sockets = new Sockets({ ...shared, distance: far });

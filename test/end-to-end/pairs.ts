@@ -2,7 +2,7 @@ import { connect, type Client } from "../../client/client.ts";
 import { nodeEnvironment } from "../../client/socket-node.ts";
 import { audienceOf, type LogEvent } from "../../protocol/events.ts";
 import { checkDeliveries } from "../../sim/checkers/deliveries.ts";
-import { checkFences } from "../../sim/checkers/fences.ts";
+import { FenceBook } from "../../sim/checkers/fences.ts";
 import { checkLogs } from "../../sim/checkers/logs.ts";
 import { checkSends } from "../../sim/checkers/sends.ts";
 import { History, textOf, type DeviceHistory, type SendRecord, type Violation } from "../../sim/history.ts";
@@ -166,8 +166,9 @@ export async function startPairs(cluster: TestCluster, count: number): Promise<P
           ).catch((error: unknown) => history.violate("Converges", String(error)));
         }
       }
-      const evidence = { history, logs, accepted: claims, capacity: Infinity };
-      for (const check of [checkLogs, checkSends, checkDeliveries, checkFences]) check(evidence);
+      for (const check of [checkLogs, checkSends, checkDeliveries]) check({ history, logs });
+      const fences = new FenceBook(history);
+      for (const claim of claims) fences.take(claim);
       for (const client of clients) client.stop();
       return history.violations;
     },

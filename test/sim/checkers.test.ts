@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { EventBody, LogEvent } from "../../protocol/events.ts";
-import { checkAssignments } from "../../sim/checkers/assignments.ts";
+import { AssignmentBook } from "../../sim/checkers/assignments.ts";
 import { checkDeliveries } from "../../sim/checkers/deliveries.ts";
 import type { Checker } from "../../sim/checkers/evidence.ts";
-import { checkFences } from "../../sim/checkers/fences.ts";
+import { FenceBook } from "../../sim/checkers/fences.ts";
 import { checkLogs } from "../../sim/checkers/logs.ts";
 import { checkSends } from "../../sim/checkers/sends.ts";
 import { Tellings } from "../../sim/checkers/tellings.ts";
@@ -40,12 +40,11 @@ function found(
   log: readonly LogEvent[],
   sends: readonly SendRecord[] = [],
   prepare: (history: History) => void = () => {},
-  accepted: readonly Accepted[] = [],
 ): string[] {
   const history = new History();
   history.sends.push(...sends);
   prepare(history);
-  check({ history, logs: new Map([["c", log]]), accepted, capacity: 1 });
+  check({ history, logs: new Map([["c", log]]) });
   return history.violations.map(({ guarantee }) => guarantee);
 }
 
@@ -204,7 +203,12 @@ describe("fence checker", () => {
     epoch,
     owner,
   });
-  const of = (...accepted: Accepted[]) => found(checkFences, [], [], undefined, accepted);
+  const of = (...accepted: Accepted[]) => {
+    const history = new History();
+    const book = new FenceBook(history);
+    for (const entry of accepted) book.take(entry);
+    return history.violations.map(({ guarantee }) => guarantee);
+  };
 
   it("finds epochs that fall and two owners of one epoch, and lets a store be told again what it forgot", () => {
     expect(of(claim(1, "a"), commit(1, "a"), claim(2, "b"), commit(2, "b"))).toEqual([]);
@@ -217,7 +221,16 @@ describe("fence checker", () => {
 
 describe("assignment checker", () => {
   const assigned = (agent: string) => ({ kind: "assigned", agent, assignment: "x" });
-  const of = (...accepted: Accepted[]) => found(checkAssignments, [], [], undefined, accepted);
+  const of = (...accepted: Accepted[]) => {
+    const history = new History();
+    const book = new AssignmentBook(history, 1);
+    const tellings = new Tellings(true);
+    for (const entry of accepted) {
+      const telling = tellings.take(entry);
+      if (telling !== undefined) book.take(telling);
+    }
+    return history.violations.map(({ guarantee }) => guarantee);
+  };
   const [a, b] = ["conversation/t/a", "conversation/t/b"];
 
   it("finds two assignees at once and chats above an agent's capacity", () => {
@@ -267,7 +280,7 @@ describe("assignment checker", () => {
 
 describe("tellings", () => {
   const kinds = (...accepted: Accepted[]) => {
-    const tellings = new Tellings();
+    const tellings = new Tellings(true);
     return accepted.map((entry) => {
       const telling = tellings.take(entry);
       if (telling?.kind === "forgotten")

@@ -12,17 +12,27 @@ import { newTally } from "../../sim/people/tap.ts";
 import { simulatedTenant, tenantId, verifyToken } from "../../sim/people/tenant.ts";
 import { usualSettings, type Settings } from "../../sim/settings.ts";
 import { usualCosts } from "../../sim/world/costs.ts";
+import type { Accepted } from "../../sim/world/store-server.ts";
 import { World } from "../../sim/world/world.ts";
 
 const settings: Settings = { ...usualSettings, scenario: "test", seed: 3, users: 9, faults: [] };
 const user = "u7" as UserId;
 const conv = supportConversation(user, 1);
 
-function newWorld(): World {
+interface Recorded {
+  readonly world: World;
+  /** What its store accepted, in order. */
+  readonly accepted: readonly Accepted[];
+}
+
+function newWorld(): Recorded {
   const onError = (error: unknown): never => {
     throw error;
   };
-  return new World({ seed: 3, costs: usualCosts, onError });
+  const world = new World({ seed: 3, costs: usualCosts, onError });
+  const accepted: Accepted[] = [];
+  world.store.onAccepted((entry) => accepted.push(entry));
+  return { world, accepted };
 }
 
 /** Lets that user open a conversation in a cluster of three, and everything die when all is quiet. */
@@ -56,8 +66,9 @@ async function converse(world: World): Promise<void> {
 }
 
 /** All that the store holds of that user, without times and random ids. */
-async function rows({ store, scheduler }: World): Promise<unknown> {
-  const { primary, accepted } = store;
+async function rows({ world, accepted }: Recorded): Promise<unknown> {
+  const { scheduler } = world;
+  const { primary } = world.store;
   const session = sessionAddress(tenantId, "visitor", user);
   const shard = shardOf(session, settings.shards);
   const log = encodeAddress(conversationAddress(tenantId, conv));
@@ -89,13 +100,13 @@ describe("an earlier conversation", () => {
   it("leaves the rows that the same user's own commands would have left", async () => {
     const made = newWorld();
     const stored = newWorld();
-    await recallConversations(settings, stored.store, [
+    await recallConversations(settings, stored.world.store, [
       { user: "u1", channel: "ask1" },
       { user, channel: "ask1" },
       { user: "u77", channel: "ask0" },
     ]);
-    const own = await made.run(async () => {
-      await converse(made);
+    const own = await made.world.run(async () => {
+      await converse(made.world);
       return rows(made);
     });
     expect(own).toMatchObject({
@@ -105,14 +116,14 @@ describe("an earlier conversation", () => {
       early: [],
       due: [{ id: "conversation/sim/s.u7.1|idle" }],
     });
-    expect(await stored.run(() => rows(stored))).toEqual(own);
+    expect(await stored.world.run(() => rows(stored))).toEqual(own);
   });
 
   it("is the same in every run of a seed, and names no one else", async () => {
     const [one, two] = [newWorld(), newWorld()];
     const returning = [{ user, channel: "ask0" }];
-    for (const world of [one, two]) await recallConversations(settings, world.store, returning);
-    expect(two.store.accepted).toEqual(one.store.accepted);
-    expect(JSON.stringify(one.store.accepted)).not.toContain("the-one-before");
+    for (const { world } of [one, two]) await recallConversations(settings, world.store, returning);
+    expect(two.accepted).toEqual(one.accepted);
+    expect(JSON.stringify(one.accepted)).not.toContain("the-one-before");
   });
 });

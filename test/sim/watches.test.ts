@@ -3,6 +3,7 @@ import type { LogEvent } from "../../protocol/events.ts";
 import { unserved } from "../../sim/checkers/entitled.ts";
 import { leaked, type HeldSlot } from "../../sim/checkers/slots.ts";
 import { StormWatch } from "../../sim/checkers/storms.ts";
+import { Tellings } from "../../sim/checkers/tellings.ts";
 import { TimerBook } from "../../sim/checkers/timers.ts";
 import { History } from "../../sim/history.ts";
 import type { Accepted } from "../../sim/world/store-server.ts";
@@ -23,18 +24,21 @@ const disarm = (id = idle): Write => ({ op: "disarm", id });
 function timers(end: number, ...commits: (readonly [at: number, ...writes: Write[]] | number)[]): string[] {
   const history = new History();
   const book = new TimerBook(history);
+  const tellings = new Tellings(true);
   let number = 0;
-  book.take(
-    commits.map((one): Accepted => {
-      if (typeof one === "number") {
-        number = one;
-        const fences = new Map([[1, { epoch: 1, owner: "o", last: number }]]);
-        return { kind: "forgot", at: 0, entries: 1, fences };
-      }
-      const [at, ...writes] = one;
-      return { kind: "commit", at, owner: "o", commit: { shard: 1, epoch: 1, number: ++number, writes } };
-    }),
-  );
+  const entryOf = (one: (typeof commits)[number]): Accepted => {
+    if (typeof one === "number") {
+      number = one;
+      const fences = new Map([[1, { epoch: 1, owner: "o", last: number }]]);
+      return { kind: "forgot", at: 0, entries: 1, fences };
+    }
+    const [at, ...writes] = one;
+    return { kind: "commit", at, owner: "o", commit: { shard: 1, epoch: 1, number: ++number, writes } };
+  };
+  for (const one of commits) {
+    const telling = tellings.take(entryOf(one));
+    if (telling !== undefined) book.take(telling);
+  }
   return [...history.violations.map(({ text }) => text), ...book.overdue(end)];
 }
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { Tellings } from "../../sim/checkers/tellings.ts";
 import { freeCosts } from "../../sim/world/costs.ts";
 import { simulatedKv } from "../../sim/world/kv.ts";
 import { simulatedStore } from "../../sim/world/store.ts";
+import { World } from "../../sim/world/world.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { flowingWorld } from "./flowing-world.ts";
 
 const settleMs = 50;
@@ -102,9 +105,29 @@ describe("simulated bucket", () => {
 });
 
 describe("simulated store", () => {
+  it("keeps commits only where it may forget them again, and refuses to forget else", async () => {
+    for (const forgetful of [false, true]) {
+      const world = new World({ seed: 1, costs: freeCosts, forgetful, onError: () => {} });
+      const tellings = new Tellings(forgetful);
+      world.store.onAccepted((entry) => tellings.take(entry));
+      const [first] = [1, 2].map((number) => {
+        const commit = { shard: 1, epoch: 1, number, writes: [] };
+        world.store.note({ kind: "commit", at: 0, owner: "a/1", commit });
+        return new WeakRef(commit);
+      });
+      await collectGarbage();
+      expect(first?.deref() !== undefined).toBe(forgetful);
+      const failover = world.store.failOver(world.store.masters, 0, () => true);
+      if (forgetful) await failover;
+      else await expect(failover).rejects.toThrow("only a forgetful store fails over");
+    }
+  });
+
   it("forgets its last writes in a failover, under another run id, but not what nobody remembers", async () => {
     const { world, pass, stop } = flowingWorld();
     const store = simulatedStore(world.storeParts, freeCosts, world.process("a"), world.store);
+    const accepted: string[] = [];
+    world.store.onAccepted(({ kind }) => accepted.push(kind));
     const write = (shard: number, number: number): Promise<unknown> =>
       store.commit("a/1", [
         { shard, epoch: 1, number, writes: [{ op: "append", log: "l", seq: number, event: `e${number}` }] },
@@ -124,7 +147,7 @@ describe("simulated store", () => {
     expect(await store.runId()).not.toBe(runId);
     await write(1, 2);
     expect(await ends()).toEqual([2, 2]);
-    expect(world.store.accepted.filter(({ kind }) => kind === "commit")).toHaveLength(5);
+    expect(accepted).toEqual(["claim", "claim", ...Array(4).fill("commit"), "forgot", "commit"]);
     await stop();
   });
 });
