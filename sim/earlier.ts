@@ -60,9 +60,7 @@ async function converse(settings: Settings, channel: string): Promise<Write[]> {
   };
   const world = new World({ seed: settings.seed, costs: freeCosts, onError });
   const written: Write[] = [];
-  world.store.onAccepted((entry) => {
-    if (entry.kind === "commit") written.push(...entry.commit.writes);
-  });
+  world.store.onWritten((write) => written.push(write));
   const nodes = {
     directory: directoryOf([simulatedTenant(settings)]),
     verify: verifyToken(world),

@@ -1,7 +1,6 @@
 import { decodeAddress } from "../actors/address.ts";
 import type { LogEvent } from "../protocol/events.ts";
 import type { Store } from "../store/store.ts";
-import type { Accepted } from "./world/store-server.ts";
 import type { World } from "./world/world.ts";
 
 /** Reads the truth: the logs of all conversations as the store holds them, kept between looks as far as they have not grown. */
@@ -15,7 +14,11 @@ export class LogReader {
 
   constructor(world: World) {
     this.#world = world;
-    world.store.onAccepted((entry) => this.#take(entry));
+    world.store.onWritten((write, shard) => {
+      if (write.op !== "append") return;
+      this.#names.set(write.log, shard);
+      this.#touched.add(write.log);
+    });
   }
 
   /** Brings `logs` up to date; from the beginning when the store is another one than before. */
@@ -43,14 +46,5 @@ export class LogReader {
       for (const { event } of slices[i]?.events ?? []) known.push(JSON.parse(event) as LogEvent);
       this.logs.set(conv, known);
     });
-  }
-
-  #take(entry: Accepted): void {
-    if (entry.kind !== "commit") return;
-    for (const write of entry.commit.writes) {
-      if (write.op !== "append") continue;
-      this.#names.set(write.log, entry.commit.shard);
-      this.#touched.add(write.log);
-    }
   }
 }

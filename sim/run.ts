@@ -62,7 +62,7 @@ export async function simulate(
     seed: settings.seed,
     costs: { ...(settings.costs ? usualCosts : freeCosts), storeSyncMs: settings.syncMs },
     masters: settings.masters,
-    forgetful: forgets(settings),
+    forgetful: settings.faults.some(({ kind }) => kind === "store-failover"),
     onError: (error, owner) => crashed(history, owner?.name ?? "the world", error),
     ...(observer.onDelivery === undefined ? {} : { onDelivery: observer.onDelivery }),
   });
@@ -83,11 +83,6 @@ export async function simulate(
     process.off("uncaughtException", onUncaught);
     process.off("unhandledRejection", onUncaught);
   }
-}
-
-/** Whether its store ever loses what it was told. */
-function forgets({ faults }: Settings): boolean {
-  return faults.some(({ kind }) => kind === "store-failover");
 }
 
 /** An error that nobody caught ends a real process. */
@@ -141,10 +136,11 @@ class Run {
 
   /** Lets be judged at once what the store accepts. */
   #judge(): void {
-    const tellings = new Tellings(forgets(this.#settings));
+    const { store } = this.#world;
+    const tellings = new Tellings(store.forgetful);
     const fences = new FenceBook(this.#history);
     const assignments = new AssignmentBook(this.#history, this.#settings.capacity);
-    this.#world.store.onAccepted((entry) => {
+    store.onAccepted((entry) => {
       fences.take(entry);
       const telling = tellings.take(entry);
       if (telling === undefined) return;

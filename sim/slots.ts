@@ -1,7 +1,6 @@
 import { agentFields, restoreAgent } from "../actors/session-agent-state.ts";
 import { decodeAddress } from "../actors/address.ts";
 import type { HeldSlot } from "./checkers/slots.ts";
-import type { Accepted } from "./world/store-server.ts";
 import type { World } from "./world/world.ts";
 
 /** Reads the truth about agents: the slots that the store says are taken. */
@@ -13,7 +12,10 @@ export class SlotReader {
 
   constructor(world: World) {
     this.#world = world;
-    world.store.onAccepted((entry) => this.#take(entry));
+    world.store.onWritten((write, shard) => {
+      if (write.op === "set" && write.field.startsWith(agentFields.slot))
+        this.#sessions.set(write.entity, shard);
+    });
   }
 
   /** As of the last look. */
@@ -32,12 +34,5 @@ export class SlotReader {
       const { user, slots } = restoreAgent(address, records[i] ?? {});
       return Object.entries(slots).map(([assignment, { conv }]) => ({ agent: user, assignment, conv }));
     });
-  }
-
-  #take(entry: Accepted): void {
-    if (entry.kind !== "commit") return;
-    for (const write of entry.commit.writes)
-      if (write.op === "set" && write.field.startsWith(agentFields.slot))
-        this.#sessions.set(write.entity, entry.commit.shard);
   }
 }

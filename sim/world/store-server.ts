@@ -6,7 +6,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Clock } from "../../base/clock.ts";
 import { memoryStore, type MemoryStore } from "../../store/memory.ts";
-import type { Owner, ShardCommit, Store, Stored } from "../../store/store.ts";
+import type { Owner, ShardCommit, Store, Stored, Write } from "../../store/store.ts";
 import type { Process } from "./process.ts";
 import { StoreMaster } from "./store-master.ts";
 
@@ -45,6 +45,9 @@ export type Accepted = AcceptedClaim | AcceptedCommit | Forgot;
 /** Hears of everything that a store accepts, in order. */
 export type OnAccepted = (entry: Accepted) => void;
 
+/** Hears of every write of the commits that a store accepts, and of its shard. */
+export type OnWritten = (write: Write, shard: number) => void;
+
 /** The store of one world. */
 export class StoreServer {
   readonly masters: readonly StoreMaster[];
@@ -75,6 +78,11 @@ export class StoreServer {
     this.#effective = forgetful ? [] : undefined;
   }
 
+  /** Whether a replica may take over. */
+  get forgetful(): boolean {
+    return this.#effective !== undefined;
+  }
+
   /** What answers now. */
   get primary(): Store {
     return this.#primary;
@@ -100,6 +108,14 @@ export class StoreServer {
   /** Tells of everything that is accepted from now on. */
   onAccepted(listener: OnAccepted): void {
     this.#listeners.push(listener);
+  }
+
+  /** The same, of the writes alone. */
+  onWritten(listener: OnWritten): void {
+    this.onAccepted((entry) => {
+      if (entry.kind === "commit")
+        for (const write of entry.commit.writes) listener(write, entry.commit.shard);
+    });
   }
 
   /** Lets the store, and each replica that follows it, be seen through that. */

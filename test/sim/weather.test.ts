@@ -108,7 +108,7 @@ describe("simulated store", () => {
   it("keeps commits only where it may forget them again, and refuses to forget else", async () => {
     for (const forgetful of [false, true]) {
       const world = new World({ seed: 1, costs: freeCosts, forgetful, onError: () => {} });
-      const tellings = new Tellings(forgetful);
+      const tellings = new Tellings(world.store.forgetful);
       world.store.onAccepted((entry) => tellings.take(entry));
       const [first] = [1, 2].map((number) => {
         const commit = { shard: 1, epoch: 1, number, writes: [] };
